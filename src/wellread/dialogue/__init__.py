@@ -1,0 +1,1 @@
+"""Chat formats and passages laid into prompts; the loss mask is decided here."""

@@ -1,0 +1,1 @@
+"""One asynchronous step over many records, with every paid reply kept in the journal."""

@@ -1,0 +1,1 @@
+"""From files to clean chunks: readers in killable children, cleaning, cutting, near-duplicates."""

@@ -1,0 +1,1 @@
+"""A knowledge base: one folder of chunks with the indexes that search them."""

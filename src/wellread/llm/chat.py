@@ -1,0 +1,80 @@
+"""What is said to a language model and what comes back, independent of who answers.
+
+Anything with a `name` and an async `reply` is a `ChatModel`: the HTTP client, the scripted model,
+and the wrapper that keeps replies in the journal. Callers cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message on the wire."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the model draws its reply; at most four stop strings, the protocol's limit."""
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    max_tokens: int = 2000
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call.
+
+    `schema` is the JSON schema the reply must follow, or None for free text. `completion` asks
+    the text-completion route instead of chat. `repeat` tells equal requests apart that are
+    meant to be drawn again.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    schema: Mapping[str, Any] | None = None
+    completion: bool = False
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """One reply; `finish_reason` is the server's word, ``stop`` where the reply is whole."""
+
+    text: str
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+
+
+class ChatModel(Protocol):
+    """Whoever answers requests. Raises `wellread.errors.ModelError` where no reply can be had."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, part of every journal key."""
+        ...
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request."""
+        ...

@@ -1,0 +1,1 @@
+"""The journeys a user runs by name, each readable in one file."""

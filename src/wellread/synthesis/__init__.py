@@ -1,0 +1,1 @@
+"""Teachers and the typed tasks they do: filter chunks, write questions with grounded answers."""
