@@ -44,9 +44,7 @@ S = TypeVar("S", bound=Settings)
 Location = tuple[int | str, ...]
 
 
-def read_settings(
-    path: Path, model: type[S], *, environment: Mapping[str, str] | None = None
-) -> S:
+def read_settings(path: Path, model: type[S], *, environment: Mapping[str, str] | None = None) -> S:
     """Read `path` into `model`.
 
     Raises ConfigError with one line for every mistake in the file. `environment` stands in for
