@@ -15,6 +15,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from wellread.llm.chat import ChatReply, ChatRequest
 from wellread.records import Chunk, Kind, Passage
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -78,12 +79,29 @@ class RagBrief:
         return self.chunk.id
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call that a teacher made: what it asked and what it was told."""
+
+    task: str
+    request: ChatRequest
+    reply: ChatReply
+
+
 class Teacher(Protocol):
     """Whoever writes synthetic data. Raises `wellread.errors.ModelError` where it cannot."""
 
     @property
     def name(self) -> str:
         """What every record that it wrote is marked with."""
+        ...
+
+    def recorded(self, log: list[Exchange]) -> Teacher:
+        """The same teacher, adding every call it makes to `log`; one log a record."""
+        ...
+
+    def fingerprint(self, task: str) -> str:
+        """Identifies the wording used for `task`; "" where there is none."""
         ...
 
     async def filter_chunk(self, chunk: Chunk) -> ChunkJudgement:

@@ -1,0 +1,196 @@
+"""What a retriever would have brought: the passages that an example is written around.
+
+    kind       among the passages                       left out
+    success    the chunk itself, at any place           near-duplicates of it
+    partial    one half of the chunk                    the rest of it, neighbours, near-duplicates
+    abstain    near misses, also of the same document   the chunk, neighbours, near-duplicates
+    failure    other documents only, where there are    the chunk, neighbours, near-duplicates
+               any
+
+Steps: ask the real knowledge base with the chunk's key terms -> leave out what the kind forbids
+-> take the best of the rest -> put the gold passage at a random place, uniformly. Where the
+retriever brings too little, chunks drawn at random fill up. All randomness comes from a generator
+derived from the seed and the chunk's id, so other chunks change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wellread.errors import ModelError
+from wellread.ingest.duplicates import resemblance
+from wellread.ingest.sentences import split_sentences
+from wellread.knowledge.base import KnowledgeBase
+from wellread.knowledge.terms import key_terms
+from wellread.records import Chunk, Kind, Passage
+
+# Two texts that share this much of their word triples say the same thing in part.
+_RELATED = 0.3
+# A passage that holds this share of the gold chunk's key terms may well answer the question.
+_TOO_CLOSE = 0.6
+# Characters between two chunks of one document that still make them neighbours.
+_NEIGHBOUR_GAP = 400
+_RANDOM_DRAWS = 40
+_CANDIDATES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages in context order, what was asked for them, and where the gold one stands.
+
+    `gold_position` counts from 1; 0 = the gold chunk is not among them.
+    """
+
+    passages: tuple[Passage, ...]
+    query: str
+    gold_position: int
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """A generator that depends on the seed and on `names` only."""
+    digest = hashlib.blake2b("\x1f".join((str(seed), *names)).encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def simulate_retrieval(
+    base: KnowledgeBase,
+    chunk: Chunk,
+    kind: Kind,
+    *,
+    max_chunks: int,
+    random: np.random.Generator,
+    ids: Sequence[str] = (),
+    allowed: Callable[[Chunk], bool] = lambda chunk: True,
+) -> Retrieved:
+    """The passages for one example about `chunk`; between 1 and `max_chunks` of them.
+
+    `ids` are chunk ids to draw from where the retriever brings too little, `allowed` leaves out
+    chunks that must not be seen (the other side of a split). Raises ModelError with the reason
+    ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
+    """
+    wanted = int(random.integers(1, max_chunks + 1))
+    terms = key_terms(chunk, base)
+    query = " ".join(terms)
+    gold = _gold(base, chunk, kind, query, random)
+    others = wanted - len(gold)
+    fits = _filter(chunk, kind, terms, allowed)
+    found = _distractors(base, query, others, fits, random, ids)
+    if kind == "failure" and not found:
+        near_misses = _filter(chunk, "abstain", terms, allowed)
+        found = _distractors(base, query, others, near_misses, random, ids)
+    if not gold and not found:
+        raise ModelError(
+            "no chunk of the corpus is unrelated to this one", reason="no_unrelated_passages"
+        )
+    position = int(random.integers(0, len(found) + 1)) if gold else 0
+    ordered = (*found[:position], *gold, *found[position:])
+    passages = tuple(replace(p, rank=rank) for rank, p in enumerate(ordered, start=1))
+    return Retrieved(passages, query, position + 1 if gold else 0)
+
+
+def _gold(
+    base: KnowledgeBase, chunk: Chunk, kind: Kind, query: str, random: np.random.Generator
+) -> tuple[Passage, ...]:
+    """What the passages hold of the chunk itself, with the score that the retriever gave it."""
+    if kind in {"failure", "abstain"}:
+        return ()
+    best = base.search(query, 1, exclude=lambda other: other.id != chunk.id) if query else ()
+    score = best[0].score if best else 0.0
+    shown = chunk if kind == "success" else _half(chunk, random)
+    return (Passage(shown, score, 1),)
+
+
+def _half(chunk: Chunk, random: np.random.Generator) -> Chunk:
+    """The first or the second half of a chunk, cut between two sentences."""
+    spans = list(split_sentences(chunk.text, chunk.language))
+    inner = [start for start, _ in spans[1:]]
+    if not inner:
+        raise ModelError("the chunk has a single sentence", reason="too_short_to_halve")
+    middle = len(chunk.text) / 2
+    cut = min(inner, key=lambda start: abs(start - middle))
+    start, end = ((0, cut), (cut, len(chunk.text)))[int(random.integers(0, 2))]
+    text = chunk.text[start:end].rstrip()
+    first = chunk.start + start
+    return replace(
+        chunk,
+        id=f"{chunk.document_id}#{first}-{first + len(text)}",
+        text=text,
+        start=first,
+        end=first + len(text),
+        tokens=0,
+    )
+
+
+def _filter(
+    gold: Chunk, kind: Kind, terms: Sequence[str], allowed: Callable[[Chunk], bool]
+) -> Callable[[Chunk], bool]:
+    """Whether a chunk may stand beside, or in place of, the gold chunk in an example of `kind`."""
+    folded = [term.casefold() for term in terms]
+
+    def fits(other: Chunk) -> bool:
+        if other.id == gold.id or not allowed(other):
+            return False
+        if kind == "success":
+            return not related(gold, other)
+        if kind == "failure" and other.document_id == gold.document_id:
+            return False
+        text = other.text.casefold()
+        shared = sum(term in text for term in folded)
+        too_close = len(folded) > 2 and shared >= _TOO_CLOSE * len(folded)
+        return not (neighbours(gold, other) or too_close or related(gold, other))
+
+    return fits
+
+
+def related(one: Chunk, other: Chunk) -> bool:
+    """Whether two chunks share so much wording that one can stand for the other."""
+    return resemblance(one.text, other.text) >= _RELATED
+
+
+def neighbours(one: Chunk, other: Chunk) -> bool:
+    """Whether two chunks overlap or follow one another in the same document."""
+    if one.document_id != other.document_id:
+        return False
+    return one.start - _NEIGHBOUR_GAP < other.end and other.start < one.end + _NEIGHBOUR_GAP
+
+
+def _distractors(
+    base: KnowledgeBase,
+    query: str,
+    count: int,
+    fits: Callable[[Chunk], bool],
+    random: np.random.Generator,
+    ids: Sequence[str],
+) -> tuple[Passage, ...]:
+    """Up to `count` passages: the retriever's best that fit, then chunks drawn at random."""
+    if count < 1:
+        return ()
+    brought = base.search(query, _CANDIDATES, exclude=lambda c: not fits(c)) if query else ()
+    chosen = _distinct(brought, count)
+    if len(chosen) < count and ids:
+        drawn = (Passage(c, 0.0, 1) for c in _draw(base, random, ids) if fits(c))
+        chosen = _distinct((*chosen, *drawn), count)
+    return tuple(chosen)
+
+
+def _draw(base: KnowledgeBase, random: np.random.Generator, ids: Sequence[str]) -> Iterator[Chunk]:
+    for index in random.integers(0, len(ids), size=min(_RANDOM_DRAWS, 4 * len(ids))):
+        yield base.chunk(ids[int(index)])
+
+
+def _distinct(passages: Sequence[Passage], count: int) -> list[Passage]:
+    """The first `count` passages of which no two say the same."""
+    kept: list[Passage] = []
+    for passage in passages:
+        if len(kept) == count:
+            break
+        if not any(
+            passage.chunk.id == other.chunk.id or related(passage.chunk, other.chunk)
+            for other in kept
+        ):
+            kept.append(passage)
+    return kept
