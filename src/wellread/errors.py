@@ -10,7 +10,8 @@
     ├── ModelError                5   the endpoint; one call failed for good, kept as data
     │   ├── EndpointError         5   unreachable or refusing everyone: stops the run
     │   │   └── AuthenticationError 5 key refused: stops the run
-    │   └── ReplyError            5   an answer arrived and is unusable (cut off, not the schema)
+    │   ├── ReplyError            5   an answer arrived and is unusable (cut off, not the schema)
+    │   └── NotPossibleError      5   a task that this record does not allow; nothing is broken
     ├── BudgetError               4   the calls, tokens or money allowed are used up: stops the run
     └── NothingMadeError          3   the run went through and no example came out
 
@@ -91,6 +92,10 @@ class AuthenticationError(EndpointError):
 
 class ReplyError(ModelError):
     """A reply arrived but cannot be used: cut off, empty, or not of the asked form."""
+
+
+class NotPossibleError(ModelError):
+    """This record does not allow the task, whoever does it: kept as data, and no failure."""
 
 
 class BudgetError(WellreadError):

@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wellread.errors import ModelError
+from wellread.errors import NotPossibleError
 from wellread.ingest.duplicates import resemblance
-from wellread.ingest.sentences import split_sentences
+from wellread.ingest.sentences import sentence_spans
 from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.terms import key_terms
 from wellread.records import Chunk, Kind, Passage
@@ -50,6 +50,13 @@ class Retrieved:
     gold_position: int
 
 
+Draw = Callable[[np.random.Generator], str | None]
+
+
+def nothing(random: np.random.Generator) -> None:
+    """Draws no chunk: what the retriever brings has to do."""
+
+
 def generator(seed: int, *names: str) -> np.random.Generator:
     """A generator that depends on the seed and on `names` only."""
     digest = hashlib.blake2b("\x1f".join((str(seed), *names)).encode(), digest_size=16).digest()
@@ -63,14 +70,14 @@ def simulate_retrieval(
     *,
     max_chunks: int,
     random: np.random.Generator,
-    ids: Sequence[str] = (),
+    draw: Draw = nothing,
     allowed: Callable[[Chunk], bool] = lambda chunk: True,
 ) -> Retrieved:
     """The passages for one example about `chunk`; between 1 and `max_chunks` of them.
 
-    `ids` are chunk ids to draw from where the retriever brings too little, `allowed` leaves out
-    chunks that must not be seen (the other side of a split). Raises ModelError with the reason
-    ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
+    `draw` gives the id of a chunk at random, used where the retriever brings too little; `allowed`
+    leaves out chunks that must not be seen (the other side of a split). Raises NotPossibleError with the
+    reason ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
     """
     wanted = int(random.integers(1, max_chunks + 1))
     terms = key_terms(chunk, base)
@@ -78,12 +85,12 @@ def simulate_retrieval(
     gold = _gold(base, chunk, kind, query, random)
     others = wanted - len(gold)
     fits = _filter(chunk, kind, terms, allowed)
-    found = _distractors(base, query, others, fits, random, ids)
+    found = _distractors(base, query, others, fits, random, draw)
     if kind == "failure" and not found:
         near_misses = _filter(chunk, "abstain", terms, allowed)
-        found = _distractors(base, query, others, near_misses, random, ids)
+        found = _distractors(base, query, others, near_misses, random, draw)
     if not gold and not found:
-        raise ModelError(
+        raise NotPossibleError(
             "no chunk of the corpus is unrelated to this one", reason="no_unrelated_passages"
         )
     position = int(random.integers(0, len(found) + 1)) if gold else 0
@@ -106,10 +113,10 @@ def _gold(
 
 def _half(chunk: Chunk, random: np.random.Generator) -> Chunk:
     """The first or the second half of a chunk, cut between two sentences."""
-    spans = list(split_sentences(chunk.text, chunk.language))
+    spans = sentence_spans(chunk.text, 0, len(chunk.text), chunk.language)
     inner = [start for start, _ in spans[1:]]
     if not inner:
-        raise ModelError("the chunk has a single sentence", reason="too_short_to_halve")
+        raise NotPossibleError("the chunk has a single sentence", reason="too_short_to_halve")
     middle = len(chunk.text) / 2
     cut = min(inner, key=lambda start: abs(start - middle))
     start, end = ((0, cut), (cut, len(chunk.text)))[int(random.integers(0, 2))]
@@ -164,22 +171,23 @@ def _distractors(
     count: int,
     fits: Callable[[Chunk], bool],
     random: np.random.Generator,
-    ids: Sequence[str],
+    draw: Draw,
 ) -> tuple[Passage, ...]:
     """Up to `count` passages: the retriever's best that fit, then chunks drawn at random."""
     if count < 1:
         return ()
     brought = base.search(query, _CANDIDATES, exclude=lambda c: not fits(c)) if query else ()
     chosen = _distinct(brought, count)
-    if len(chosen) < count and ids:
-        drawn = (Passage(c, 0.0, 1) for c in _draw(base, random, ids) if fits(c))
+    if len(chosen) < count:
+        drawn = (Passage(c, 0.0, 1) for c in _drawn(base, random, draw) if fits(c))
         chosen = _distinct((*chosen, *drawn), count)
     return tuple(chosen)
 
 
-def _draw(base: KnowledgeBase, random: np.random.Generator, ids: Sequence[str]) -> Iterator[Chunk]:
-    for index in random.integers(0, len(ids), size=min(_RANDOM_DRAWS, 4 * len(ids))):
-        yield base.chunk(ids[int(index)])
+def _drawn(base: KnowledgeBase, random: np.random.Generator, draw: Draw) -> Iterator[Chunk]:
+    for _ in range(_RANDOM_DRAWS):
+        if (chunk_id := draw(random)) is not None:
+            yield base.chunk(chunk_id)
 
 
 def _distinct(passages: Sequence[Passage], count: int) -> list[Passage]:

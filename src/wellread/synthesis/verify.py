@@ -30,17 +30,23 @@ class Detector(Protocol):
         ...
 
 
-def verify(pair: RagPair, brief: RagBrief, detector: Detector) -> Verdict | Rejection:
-    """The verdict on a pair that may be trained on, or the reason why it may not."""
+def verify(
+    pair: RagPair, brief: RagBrief, detector: Detector
+) -> tuple[Verdict | None, Rejection | None]:
+    """The detector's verdict, and why the pair may not be trained on.
+
+    The second is None for a pair that passed. The first is None where the wording alone
+    disqualifies the pair, so that no detector was asked.
+    """
     reason = _wording_problem(pair, brief)
     if not reason and _passages_answer(pair, brief):
         reason = "passages_answer"
     if reason:
-        return _rejection(pair, brief, reason)
+        return None, _rejection(pair, brief, reason)
     verdict = detector.check(pair.question, _rests_on(brief), pair.answer)
     if verdict.outcome in _accepted(brief):
-        return verdict
-    return _rejection(pair, brief, f"answer_{verdict.outcome}", verdict.reason)
+        return verdict, None
+    return verdict, _rejection(pair, brief, f"answer_{verdict.outcome}", verdict.reason)
 
 
 def _accepted(brief: RagBrief) -> frozenset[str]:

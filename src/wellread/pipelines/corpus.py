@@ -1,0 +1,111 @@
+"""From a folder of documents to a knowledge base and the list of chunks to write about.
+
+Steps, streaming one document at a time: read -> clean -> cut -> look for near-duplicates -> add to
+the knowledge base. A near-duplicate chunk is searched like any other and not written about twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wellread.engine.progress import Progress
+from wellread.errors import InputError
+from wellread.ingest.chunk import split
+from wellread.ingest.duplicates import DuplicateIndex
+from wellread.ingest.read import read_folder
+from wellread.ingest.tokens import Counter, counter_for
+from wellread.knowledge.base import KnowledgeBase
+from wellread.pipelines.ledger import Ledger
+from wellread.pipelines.project import Project
+from wellread.pipelines.worklist import Worklist
+from wellread.records import Chunk, Document, Rejection
+
+READ = "read"
+CHUNK = "chunk"
+
+
+@dataclass
+class Corpus:
+    """What was read: the knowledge base, hashes of the documents, the documents held out."""
+
+    base: KnowledgeBase
+    counter: Counter
+    inputs: dict[str, str] = field(default_factory=dict)
+    held_out: frozenset[str] = frozenset()
+
+    def is_held_out(self, chunk: Chunk) -> bool:
+        """Whether the chunk belongs to a document kept out of training."""
+        return chunk.document_id in self.held_out
+
+
+def build_corpus(
+    project: Project, worklist: Worklist, ledger: Ledger, folder: Path, progress: Progress
+) -> Corpus:
+    """Read everything and build the knowledge base in `folder`.
+
+    Raises InputError where the folder of documents is missing or nothing in it can be read.
+    """
+    counter = counter_for(project.ingest.tokenizer)
+    inputs: dict[str, str] = {}
+    with DuplicateIndex(folder.with_name(".duplicates.sqlite")) as duplicates:
+        documents = _documents(project, ledger, inputs, progress)
+        pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
+        base = KnowledgeBase.build(folder, pairs, project.knowledge)
+    if not inputs:
+        base.close()
+        raise InputError(
+            f"{project.path.input_dir}: no document could be read",
+            hint=f"see the reasons in {project.path.output_dir / 'rejected.jsonl'}",
+        )
+    held_out = _held_out(inputs, project.rag_data.held_out_percentage, project.system.seed)
+    return Corpus(base, counter, inputs, held_out)
+
+
+def _documents(
+    project: Project, ledger: Ledger, inputs: dict[str, str], progress: Progress
+) -> Iterator[Document]:
+    with progress.stage("read") as bar:
+        for read in read_folder(project.path.input_dir, project.ingest):
+            bar.advance()
+            if isinstance(read, Rejection):
+                (ledger.note if read.reason == "page_without_text" else ledger.drop)(read)
+                continue
+            ledger.keep(READ)
+            inputs[read.id] = hashlib.sha256(read.text.encode()).hexdigest()
+            yield read
+
+
+def _cut(
+    documents: Iterator[Document],
+    project: Project,
+    counter: Counter,
+    worklist: Worklist,
+    ledger: Ledger,
+    duplicates: DuplicateIndex,
+) -> Iterator[tuple[Document, tuple[Chunk, ...]]]:
+    for document in documents:
+        chunks = []
+        for piece in split(document, project.ingest, counter):
+            if isinstance(piece, Rejection):
+                ledger.drop(piece)
+                continue
+            chunks.append(piece)
+            if (twin := duplicates.add(piece)) is not None:
+                detail = f"nearly the same as {twin}"
+                ledger.drop(Rejection(CHUNK, piece.id, "near_duplicate", detail))
+            else:
+                ledger.keep(CHUNK)
+                worklist.add(piece.id)
+        yield document, tuple(chunks)
+
+
+def _held_out(documents: dict[str, str], share: float, seed: int) -> frozenset[str]:
+    """The documents kept for measuring: the given share of them, by lot, rounded down."""
+
+    def lot(document_id: str) -> bytes:
+        return hashlib.blake2b(f"{seed}\x1fheld out\x1f{document_id}".encode()).digest()
+
+    return frozenset(sorted(documents, key=lot)[: int(share * len(documents))])
