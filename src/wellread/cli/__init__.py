@@ -1,1 +1,29 @@
-"""The command line: one file a verb, each verb one library call."""
+"""The command line: one file a verb, each verb one library call.
+
+A verb's file imports what it needs inside its function, so that ``wellread --help`` costs little.
+Summaries and progress go to stderr, results to stdout; ``--json`` makes them JSON.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; a known error ends with its message and its exit code."""
+    from wellread.cli.app import app
+    from wellread.errors import WellreadError
+
+    try:
+        app(standalone_mode=True)
+    except WellreadError as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; run the same command again to go on where it stopped\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,50 @@
+"""The verbs, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wellread import __version__
+from wellread.cli.chunk import chunk
+from wellread.cli.demo import demo
+from wellread.cli.doctor import doctor
+from wellread.cli.init import init
+from wellread.cli.inspect import inspect
+from wellread.cli.kb import kb
+from wellread.cli.plan import plan
+from wellread.cli.rag_data import rag_data
+from wellread.cli.read import read
+from wellread.cli.schema import schema
+
+app = typer.Typer(
+    name="wellread",
+    help="Documents in, a grounded expert model out.\n\nStart with: wellread demo",
+    epilog="Exit codes: 0 done, 1 error, 2 wrong input or configuration, 3 done with losses, "
+    "4 budget used up, 5 endpoint, 130 interrupted.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wellread {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Options before the verb."""
+
+
+for _verb in (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema):
+    app.command(name=_verb.__name__.replace("_", "-"))(_verb)
+app.add_typer(kb, name="kb")

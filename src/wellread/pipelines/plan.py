@@ -1,0 +1,177 @@
+"""What a run would make and cost, without paying for anything.
+
+The documents are really read and cut, and the prompts of a sample of chunks are really rendered;
+only the length of replies, the speed of the server, and that no chunk is filtered out are assumed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wellread.errors import InputError
+from wellread.ingest.chunk import split
+from wellread.ingest.duplicates import DuplicateIndex
+from wellread.ingest.read import read_folder
+from wellread.ingest.tokens import counter_for
+from wellread.llm.chat import ChatRequest
+from wellread.llm.endpoint import Endpoint
+from wellread.llm.plan import Estimate, estimate
+from wellread.pipelines.project import Project
+from wellread.pipelines.staff import Unreachable
+from wellread.records import Chunk, Kind, Passage, Rejection
+from wellread.synthesis.model_teacher import ModelTeacher
+from wellread.synthesis.tasks import RagBrief
+
+_SAMPLE = 200
+# What replies take, in tokens: a judgement; one pair with its thought process and answer.
+_JUDGEMENT_TOKENS = 40
+_PAIR_TOKENS = 420
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """What one model would be asked."""
+
+    name: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    money: float
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be made; `models` is empty for the extractive teacher."""
+
+    documents: int
+    chunks: int
+    dropped: dict[str, int]
+    kinds: dict[Kind, int]
+    models: tuple[PlannedModel, ...]
+
+    @property
+    def money(self) -> float:
+        """Of all models together."""
+        return sum(model.money for model in self.models)
+
+    @property
+    def minutes(self) -> float:
+        """One model after the other."""
+        return sum(model.minutes for model in self.models)
+
+
+@dataclass
+class _Survey:
+    """What is in the folder."""
+
+    documents: int = 0
+    chunks: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    sample: deque[Chunk] = field(default_factory=lambda: deque(maxlen=_SAMPLE))
+
+
+def plan_rag_data(project: Project) -> Plan:
+    """Survey the documents of `project` and add up what a run would ask for."""
+    survey = _survey(project)
+    chunks = survey.chunks
+    if project.system.use_subset and chunks > project.system.subset_size:
+        survey.dropped["not_in_subset"] = chunks - project.system.subset_size
+        chunks = project.system.subset_size
+    models = _models(project, survey, chunks) if project.teacher == "model" else ()
+    return Plan(
+        survey.documents, chunks, dict(survey.dropped), _kinds(project, chunks), tuple(models)
+    )
+
+
+def _survey(project: Project) -> _Survey:
+    survey = _Survey()
+    counter = counter_for(project.ingest.tokenizer)
+    with (
+        tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder,
+        DuplicateIndex(Path(folder) / "duplicates.sqlite") as duplicates,
+    ):
+        for document in read_folder(project.path.input_dir, project.ingest):
+            if isinstance(document, Rejection):
+                survey.dropped[document.reason] += 1
+                continue
+            survey.documents += 1
+            for piece in split(document, project.ingest, counter):
+                if isinstance(piece, Rejection):
+                    survey.dropped[piece.reason] += 1
+                elif duplicates.add(piece) is not None:
+                    survey.dropped["near_duplicate"] += 1
+                else:
+                    survey.chunks += 1
+                    survey.sample.append(piece)
+    if not survey.chunks:
+        raise InputError(
+            f"{project.path.input_dir}: nothing to write about ({dict(survey.dropped)})",
+            hint=f"put documents into {project.path.input_dir}",
+        )
+    return survey
+
+
+def _kinds(project: Project, chunks: int) -> dict[Kind, int]:
+    settings = project.rag_data
+    failure = round(settings.rag_failure_percentage * chunks)
+    partial = round(settings.rag_partial_percentage * chunks)
+    abstain = round(settings.rag_abstain_percentage * chunks)
+    return {
+        "success": chunks - failure - partial - abstain,
+        "failure": failure,
+        "partial": partial,
+        "abstain": abstain,
+    }
+
+
+def _models(project: Project, survey: _Survey, chunks: int) -> Iterator[PlannedModel]:
+    models = {name: Unreachable(endpoint) for name, endpoint in project.models.items()}
+    teacher = ModelTeacher.with_prompts(
+        models,
+        project.path.prompts,
+        passage_form=project.rag_data.passage_form,
+        completion_mode=project.system.completion_mode,
+    )
+    pairs = project.rag_data.questions_per_chunk
+    large = [teacher.rag_request(brief) for brief in _briefs(project, list(survey.sample))]
+    if not project.rag_data.skip_filter_chunks:
+        small = [teacher.filter_request(chunk) for chunk in survey.sample]
+        name = "small" if "small" in project.models else "large"
+        yield _planned(project, name, small, chunks, _JUDGEMENT_TOKENS)
+    yield _planned(project, "large", large, chunks, pairs * _PAIR_TOKENS)
+
+
+def _briefs(project: Project, sample: list[Chunk]) -> Iterator[RagBrief]:
+    """Contexts of the mean size, filled with the chunks that follow."""
+    mean = (project.rag_data.rag_max_chunks + 1) // 2
+    for position, chunk in enumerate(sample):
+        around = itertools.islice(itertools.cycle(sample), position, position + mean)
+        passages = tuple(Passage(other, 1.0, rank) for rank, other in enumerate(around, start=1))
+        yield RagBrief(chunk, "success", passages, pairs=project.rag_data.questions_per_chunk)
+
+
+def _planned(
+    project: Project, name: str, requests: list[ChatRequest], calls: int, reply_tokens: int
+) -> PlannedModel:
+    endpoint: Endpoint = project.models[name]
+    made: Estimate = estimate(
+        endpoint,
+        requests,
+        calls=calls,
+        reply_tokens=reply_tokens,
+        concurrency=endpoint.concurrency or project.system.concurrency_limit,
+    )
+    return PlannedModel(
+        f"{name} ({endpoint.model})",
+        calls,
+        made.input_tokens,
+        made.output_tokens,
+        made.money,
+        made.minutes,
+    )
