@@ -66,23 +66,18 @@ def show(examples: Iterator[Explained], *, explain: bool) -> None:
             title += f" · {explained.example.kind} · {explained.example.provenance.chunk_id}"
         screen.rule(title, align="left")
         for segment in explained.segments:
-            screen.print(_masked(segment))
+            screen.print(_masked(segment, screen))
         if explain and explained.example:
             _explain(screen, explained.example)
 
 
-def _masked(segment: Segment) -> Text:
+def _masked(segment: Segment, screen: Console) -> Text:
     """A segment with a bar before each learned line, so that the mask shows without colour."""
     from rich.text import Text
 
-    text = Text()
-    for line in segment.text.rstrip("\n").split("\n"):
-        if segment.label:
-            text.append("┃ ", style="bold green").append(line + "\n", style="green")
-        else:
-            text.append("  " + line + "\n", style="dim")
-    text.rstrip()
-    return text
+    bar, style = ("┃ ", "green") if segment.label else ("  ", "dim")
+    wrapped = Text(segment.text.rstrip("\n"), style=style).wrap(screen, screen.width - 2)
+    return Text("\n").join(Text(bar, style=style).append_text(line) for line in wrapped)
 
 
 def _explain(screen: Console, example: Example) -> None:

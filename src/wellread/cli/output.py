@@ -41,7 +41,7 @@ def progress(quiet: bool) -> Progress:
     """Progress on stderr, or none."""
     from wellread.engine.progress import Progress
 
-    return Progress.silent() if quiet else Progress.on_stderr()
+    return Progress("silent" if quiet else "auto")
 
 
 def table(

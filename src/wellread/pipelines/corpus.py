@@ -50,10 +50,10 @@ def build_corpus(
     """
     counter = counter_for(project.ingest.tokenizer)
     inputs: dict[str, str] = {}
-    with DuplicateIndex(folder.with_name(".duplicates.sqlite")) as duplicates:
+    with DuplicateIndex() as duplicates:
         documents = _documents(project, ledger, inputs, progress)
         pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
-        base = KnowledgeBase.build(folder, pairs, project.knowledge)
+        base = KnowledgeBase.build(folder, pairs, project.knowledge, replace=True)
     if not inputs:
         base.close()
         raise InputError(
@@ -94,7 +94,7 @@ def _cut(
                 continue
             chunks.append(piece)
             if (twin := duplicates.add(piece)) is not None:
-                detail = f"nearly the same as {twin}"
+                detail = f"{twin.similarity:.0%} the same as {twin.original_id}"
                 ledger.drop(Rejection(CHUNK, piece.id, "near_duplicate", detail))
             else:
                 ledger.keep(CHUNK)

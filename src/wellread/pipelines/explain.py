@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import InputError
-from wellread.pipelines.outputs import CONVERSATIONS, EXAMPLES
+from wellread.pipelines.outputs import (
+    CONVERSATIONS,
+    EXAMPLES,
+    HELD_OUT_CONVERSATIONS,
+    HELD_OUT_EXAMPLES,
+)
 from wellread.records import Example, Segment
 from wellread.storage.files import read_jsonl, read_record
+
+_BESIDE = {CONVERSATIONS: EXAMPLES, HELD_OUT_CONVERSATIONS: HELD_OUT_EXAMPLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,8 @@ def read_explained(path: Path) -> Iterator[Explained]:
         raise InputError(
             f"{file}: no such file", hint="make it with: wellread rag-data wellread.yaml"
         )
-    beside = file.with_name(file.name.replace(CONVERSATIONS, EXAMPLES))
-    known = beside != file and beside.is_file()
+    beside = file.with_name(_BESIDE.get(file.name, ""))
+    known = file.name in _BESIDE and beside.is_file()
     examples = read_jsonl(beside) if known else itertools.repeat((0, None))
     for (line, row), (_, example) in zip(read_jsonl(file), examples, strict=False):
         segments = tuple(_segments(row, f"{file}:{line}"))

@@ -54,9 +54,9 @@ class Ledger:
         account.dropped[rejection.reason] += 1
         self._writer.write(rejection)
 
-    def fail(self, rejection: Rejection) -> None:
-        """Drop a record that was lost, as opposed to one that was judged unfit."""
-        self.failures += 1
+    def fail(self, rejection: Rejection, *, lost: bool = True) -> None:
+        """Drop a record that a step could not do; it was `lost` unless it was just unfit."""
+        self.failures += lost
         self.drop(rejection)
 
     def note(self, rejection: Rejection) -> None:

@@ -41,7 +41,8 @@ EXAMPLES = "rag_examples.jsonl"
 REJECTED = "rejected.jsonl"
 PREPARED = "rag_prepared_data.jsonl"
 META = "meta_datagen/meta_dataset.jsonl"
-HELD_OUT = "held_out_"
+HELD_OUT_CONVERSATIONS = "held_out_rag_conversations.jsonl"
+HELD_OUT_EXAMPLES = "held_out_rag_examples.jsonl"
 # The seed's names of the steps.
 _DEBUG = {
     "filter": "rag_convs",
@@ -84,7 +85,7 @@ class Outputs:
             self.rejected = self._jsonl(REJECTED)
             self.training = Side(self._jsonl(CONVERSATIONS), self._jsonl(EXAMPLES))
             self.held_out = Side(
-                self._jsonl(HELD_OUT + CONVERSATIONS), self._jsonl(HELD_OUT + EXAMPLES)
+                self._jsonl(HELD_OUT_CONVERSATIONS), self._jsonl(HELD_OUT_EXAMPLES)
             )
             self.prepared = self._jsonl(PREPARED)
             self._debug = {step: self._yaml(name) for step, name in _DEBUG.items()}

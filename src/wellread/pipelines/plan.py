@@ -7,11 +7,9 @@ only the length of replies, the speed of the server, and that no chunk is filter
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from wellread.errors import InputError
 from wellread.ingest.chunk import split
@@ -22,9 +20,8 @@ from wellread.llm.chat import ChatRequest
 from wellread.llm.endpoint import Endpoint
 from wellread.llm.plan import Estimate, estimate
 from wellread.pipelines.project import Project
-from wellread.pipelines.staff import Unreachable
+from wellread.pipelines.staff import Unreachable, model_teacher
 from wellread.records import Chunk, Kind, Passage, Rejection
-from wellread.synthesis.model_teacher import ModelTeacher
 from wellread.synthesis.tasks import RagBrief
 
 _SAMPLE = 200
@@ -93,8 +90,7 @@ def _survey(project: Project) -> _Survey:
     survey = _Survey()
     counter = counter_for(project.ingest.tokenizer)
     with (
-        tempfile.TemporaryDirectory(prefix="wellread-plan-") as folder,
-        DuplicateIndex(Path(folder) / "duplicates.sqlite") as duplicates,
+        DuplicateIndex() as duplicates,
     ):
         for document in read_folder(project.path.input_dir, project.ingest):
             if isinstance(document, Rejection):
@@ -132,12 +128,7 @@ def _kinds(project: Project, chunks: int) -> dict[Kind, int]:
 
 def _models(project: Project, survey: _Survey, chunks: int) -> Iterator[PlannedModel]:
     models = {name: Unreachable(endpoint) for name, endpoint in project.models.items()}
-    teacher = ModelTeacher.with_prompts(
-        models,
-        project.path.prompts,
-        passage_form=project.rag_data.passage_form,
-        completion_mode=project.system.completion_mode,
-    )
+    teacher = model_teacher(project, models)
     pairs = project.rag_data.questions_per_chunk
     large = [teacher.rag_request(brief) for brief in _briefs(project, list(survey.sample))]
     if not project.rag_data.skip_filter_chunks:

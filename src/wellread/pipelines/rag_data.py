@@ -27,7 +27,7 @@ from typing import Any
 from wellread.checks.lexical import LexicalDetector
 from wellread.dialogue.render import render
 from wellread.engine.progress import Progress
-from wellread.engine.run import Failed, run
+from wellread.engine.run import Failed, in_flight_for, run
 from wellread.errors import NothingMadeError
 from wellread.pipelines.conversations import Item, Layout, conversations, own_conversation
 from wellread.pipelines.corpus import Corpus, build_corpus
@@ -117,13 +117,14 @@ async def _make(project: Project, progress: Progress) -> RagDataReport:
         shop = _Shop(project, staff, corpus, work, ledger, outputs, progress)
         _take_subset(shop)
         await _filter_chunks(shop)
+        work_size = len(work)
         work.assign(_shares(project), rest="success")
         tally = await _write_examples(shop)
         counts = {**ledger.as_json(), **tally.as_json()}
         outputs.finish(counts, corpus.inputs, staff.token_reports())
     if not tally.training:
         raise NothingMadeError(
-            f"no training example came out of {sum(tally.kinds.values())} written",
+            f"no training example came out of {work_size} chunks",
             hint=f"the reasons stand in {folder / REJECTED}",
         )
     return RagDataReport(folder, counts, ledger.failures, staff.new_calls)
@@ -144,7 +145,8 @@ class _Shop:
     @property
     def in_flight(self) -> int:
         """Records at work at a time: more than calls, so that a waiting one holds up none."""
-        return 2 * self.project.system.concurrency_limit
+        limits = [model.concurrency or 0 for model in self.project.models.values()]
+        return in_flight_for(max([self.project.system.concurrency_limit, *limits]))
 
     def chunks(self) -> Iterator[tuple[Chunk, str]]:
         """Chunks to work on with their roles, in the order of work."""
@@ -193,7 +195,7 @@ async def _filter_chunks(shop: _Shop) -> None:
         total=len(shop.work),
     ):
         if isinstance(outcome, Failed):
-            shop.ledger.fail(outcome.rejection)
+            shop.ledger.fail(outcome.rejection, lost=outcome.lost)
             shop.work.drop(outcome.record.id)
         else:
             _note_judgement(shop, outcome.result)
@@ -227,7 +229,7 @@ async def _write_examples(shop: _Shop) -> Tally:
         total=len(shop.work),
     ):
         if isinstance(outcome, Failed):
-            shop.ledger.fail(outcome.rejection)
+            shop.ledger.fail(outcome.rejection, lost=outcome.lost)
             continue
         written = outcome.result
         _note_written(shop, written)

@@ -102,13 +102,14 @@ class Worklist:
             yield chunk_id, role
 
     def draw(self, random: np.random.Generator) -> str | None:
-        """The id of one chunk at random."""
-        place = int(random.integers(-(2**63), 2**63 - 1))
-        for order in ("place >= ? ORDER BY place", "place < ? ORDER BY place DESC"):
-            query = f"SELECT chunk FROM work WHERE {order} LIMIT 1"
-            if row := self._table.execute(query, (place,)).fetchone():
-                return str(row[0])
-        return None
+        """The id of one chunk at random, or None from an empty list."""
+        if not (count := len(self)):
+            return None
+        row = self._table.execute(
+            "SELECT chunk FROM work ORDER BY place LIMIT 1 OFFSET ?",
+            (int(random.integers(count)),),
+        ).fetchone()
+        return str(row[0])
 
     def _pages(self, after: int) -> Iterator[tuple[int, str, str]]:
         while rows := self._table.execute(

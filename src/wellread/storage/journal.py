@@ -20,7 +20,7 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,7 @@ class Journal:
         self._mutex = threading.Lock()
         self._waiting: list[tuple[_Row, asyncio.Future[Entry]]] = []
         self._busy = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         with self._stack:
             self._stack.enter_context(_sole_owner(path))
             with _journal_errors(path):
@@ -132,8 +133,8 @@ class Journal:
         done: asyncio.Future[Entry] = loop.create_future()
         self._last += 1
         self._waiting.append((_Row(self._last, key, request, reply), done))
-        if not self._busy:
-            self._busy = True
+        if not self._busy or loop is not self._loop:
+            self._busy, self._loop = True, loop
             loop.call_later(_WAIT_S, self._flush, loop)
         return await done
 
@@ -169,7 +170,7 @@ class Journal:
         places = ",".join(["(?,?,CAST(? AS TEXT),CAST(? AS TEXT))"] * len(rows))
         with _journal_errors(self.path):
             self._writer.execute(
-                f"INSERT OR REPLACE INTO calls VALUES {places}",  # noqa: S608 only marks are added
+                f"INSERT OR REPLACE INTO calls VALUES {places}",
                 [value for row in rows for value in row],
             )
 
@@ -237,6 +238,9 @@ def _sole_owner(path: Path) -> Iterator[None]:
     """Hold the lock file beside `path`; StorageError names the process that has it already."""
     lock_path = path.with_name(path.name + ".lock")
     real = lock_path.resolve()
+    # The system's lock is by process, and closing a second descriptor would drop it.
+    if real in _open_paths:
+        raise _in_use(path, str(os.getpid()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -246,15 +250,10 @@ def _sole_owner(path: Path) -> Iterator[None]:
             hint="choose a folder that you may write to (path.output_dir)",
         ) from error
     try:
-        # The system's lock is by process: within this one, a set has to do.
-        if real in _open_paths or not _lock(descriptor):
-            owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise StorageError(
-                f"{path}: in use by another run (process {owner})",
-                hint="wait for it to end, or choose another output folder",
-            )
+        if not _lock(descriptor):
+            raise _in_use(path, os.read(descriptor, 20).decode("ascii", "replace").strip())
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
         _open_paths.add(real)
         try:
             yield
@@ -264,27 +263,22 @@ def _sole_owner(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _in_use(path: Path, owner: str) -> StorageError:
+    return StorageError(
+        f"{path}: in use by another run (process {owner or 'unknown'})",
+        hint="wait for it to end, or choose another output folder",
+    )
+
+
 def _lock(descriptor: int) -> bool:
-    return _lock_file(descriptor)
-
-
-_lock_file: Callable[[int], bool]
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock_file(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
+    """Lock a file for this process, where the system has record locks (not on Windows)."""
+    if sys.platform == "win32":
         return True
-else:
     import fcntl
 
-    def _lock_file(descriptor: int) -> bool:
-        # A record lock, not flock: a child process that outlives us must not keep it.
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    try:
+        # Not flock: a child process that outlives us would keep the lock.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

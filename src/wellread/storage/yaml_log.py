@@ -16,9 +16,10 @@ import orjson
 
 from wellread.storage.files import atomic_write, storage_errors
 
-# Characters that YAML reads back as they are inside a literal block.
-_PLAIN = re.compile(r"[\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
-_LINE_BREAKS = re.compile("[\u2028\u2029\x85]")
+# Characters that YAML does not read back as they are, some of them line breaks to it.
+_ODD = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 class YamlLog:
@@ -72,10 +73,11 @@ def _scalar(value: Any) -> str:
 
 
 def _fits_a_block(text: str) -> bool:
-    if "\n" not in text or text[0] in " \n\t" or text[-1] == "\n" or _LINE_BREAKS.search(text):
-        return False
-    return _PLAIN.fullmatch(text) is not None
+    return (
+        "\n" in text and text[0] not in " \n\t" and text[-1] != "\n" and _ODD.search(text) is None
+    )
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    """JSON with the characters escaped that YAML would refuse or change."""
+    return _ODD.sub(lambda odd: f"\\U{ord(odd[0]):08x}", orjson.dumps(value).decode())

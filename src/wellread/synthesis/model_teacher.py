@@ -67,7 +67,7 @@ class _SoundPair(RagPair):
 
 
 class _SoundPairs(RagPairs):
-    pairs: tuple[_SoundPair, ...]  # type: ignore[assignment]
+    pairs: tuple[_SoundPair, ...]
 
     @model_validator(mode="after")
     def _are_distinct(self) -> _SoundPairs:
@@ -85,7 +85,7 @@ class ModelTeacher:
     sends stop strings there. `passage_form` is how the assistant will see passages.
     """
 
-    models: Mapping[ModelName, ChatModel]
+    models: Mapping[str, ChatModel]
     prompts: Mapping[str, Prompt]
     passage_form: PassageForm = "chunks"
     completion_mode: bool = False
@@ -95,7 +95,7 @@ class ModelTeacher:
     @classmethod
     def with_prompts(
         cls,
-        models: Mapping[ModelName, ChatModel],
+        models: Mapping[str, ChatModel],
         folder: Path | None,
         *,
         passage_form: PassageForm = "chunks",

@@ -18,24 +18,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellread.errors import NotPossibleError
-from wellread.ingest.duplicates import resemblance
+from wellread.ingest.duplicates import shingle_hashes
 from wellread.ingest.sentences import sentence_spans
 from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.terms import key_terms
 from wellread.records import Chunk, Kind, Passage
 
-# Two texts that share this much of their word triples say the same thing in part.
+# Of the shorter text's word triples: from here on two texts say the same thing in part.
 _RELATED = 0.3
 # A passage that holds this share of the gold chunk's key terms may well answer the question.
 _TOO_CLOSE = 0.6
 # Characters between two chunks of one document that still make them neighbours.
 _NEIGHBOUR_GAP = 400
 _RANDOM_DRAWS = 40
-_CANDIDATES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,39 +77,53 @@ def simulate_retrieval(
     """The passages for one example about `chunk`; between 1 and `max_chunks` of them.
 
     `draw` gives the id of a chunk at random, used where the retriever brings too little; `allowed`
-    leaves out chunks that must not be seen (the other side of a split). Raises NotPossibleError with the
+        near_miss = _filter(chunk, "abstain", terms, allowed)
+        score, found = _search(base, chunk, query, others, near_miss)
     reason ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
     """
     wanted = int(random.integers(1, max_chunks + 1))
     terms = key_terms(chunk, base)
     query = " ".join(terms)
-    gold = _gold(base, chunk, kind, query, random)
-    others = wanted - len(gold)
-    fits = _filter(chunk, kind, terms, allowed)
-    found = _distractors(base, query, others, fits, random, draw)
+    shown = _shown(chunk, kind, random)
+    others = wanted - len(shown)
+    score, found = _search(base, chunk, query, others, _filter(chunk, kind, terms, allowed))
     if kind == "failure" and not found:
-        near_misses = _filter(chunk, "abstain", terms, allowed)
-        found = _distractors(base, query, others, near_misses, random, draw)
-    if not gold and not found:
+        score, found = _search(
+            base, chunk, query, others, _filter(chunk, "abstain", terms, allowed)
+        )
+    if len(found) < others:
+        fits = _filter(chunk, "abstain", terms, allowed)
+        drawn = [Passage(c, 0.0, 1) for c in _drawn(base, random, draw) if fits(c)]
+        found = _distinct((*found, *drawn), others)
+    if not shown and not found:
         raise NotPossibleError(
             "no chunk of the corpus is unrelated to this one", reason="no_unrelated_passages"
         )
-    position = int(random.integers(0, len(found) + 1)) if gold else 0
+    position = int(random.integers(0, len(found) + 1)) if shown else 0
+    gold = [Passage(part, score, 1) for part in shown]
     ordered = (*found[:position], *gold, *found[position:])
     passages = tuple(replace(p, rank=rank) for rank, p in enumerate(ordered, start=1))
     return Retrieved(passages, query, position + 1 if gold else 0)
 
 
-def _gold(
-    base: KnowledgeBase, chunk: Chunk, kind: Kind, query: str, random: np.random.Generator
-) -> tuple[Passage, ...]:
-    """What the passages hold of the chunk itself, with the score that the retriever gave it."""
-    if kind in {"failure", "abstain"}:
-        return ()
-    best = base.search(query, 1, exclude=lambda other: other.id != chunk.id) if query else ()
-    score = best[0].score if best else 0.0
-    shown = chunk if kind == "success" else _half(chunk, random)
-    return (Passage(shown, score, 1),)
+def _shown(chunk: Chunk, kind: Kind, random: np.random.Generator) -> list[Chunk]:
+    """What the passages hold of the chunk itself."""
+    if kind == "success":
+        return [chunk]
+    return [_half(chunk, random)] if kind == "partial" else []
+
+
+def _search(
+    base: KnowledgeBase, gold: Chunk, query: str, count: int, fits: Callable[[Chunk], bool]
+) -> tuple[float, list[Passage]]:
+    """The score of the gold chunk, and the best `count` of the others that fit."""
+    if not query:
+        return 0.0, []
+    wanted = base.search(
+        query, 2 * count + 4, exclude=lambda other: other.id != gold.id and not fits(other)
+    )
+    score = next((p.score for p in wanted if p.chunk.id == gold.id), 0.0)
+    return score, _distinct([p for p in wanted if p.chunk.id != gold.id], count)
 
 
 def _half(chunk: Chunk, random: np.random.Generator) -> Chunk:
@@ -154,8 +169,15 @@ def _filter(
 
 
 def related(one: Chunk, other: Chunk) -> bool:
-    """Whether two chunks share so much wording that one can stand for the other."""
-    return resemblance(one.text, other.text) >= _RELATED
+    """Whether the shorter of two chunks stands in the other to a good part, word for word."""
+    first, second = _shingles(one.text), _shingles(other.text)
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    return shared >= _RELATED * max(1, min(len(first), len(second)))
+
+
+@lru_cache(maxsize=4096)
+def _shingles(text: str) -> NDArray[np.uint64]:
+    return np.unique(shingle_hashes(text))
 
 
 def neighbours(one: Chunk, other: Chunk) -> bool:
@@ -163,25 +185,6 @@ def neighbours(one: Chunk, other: Chunk) -> bool:
     if one.document_id != other.document_id:
         return False
     return one.start - _NEIGHBOUR_GAP < other.end and other.start < one.end + _NEIGHBOUR_GAP
-
-
-def _distractors(
-    base: KnowledgeBase,
-    query: str,
-    count: int,
-    fits: Callable[[Chunk], bool],
-    random: np.random.Generator,
-    draw: Draw,
-) -> tuple[Passage, ...]:
-    """Up to `count` passages: the retriever's best that fit, then chunks drawn at random."""
-    if count < 1:
-        return ()
-    brought = base.search(query, _CANDIDATES, exclude=lambda c: not fits(c)) if query else ()
-    chosen = _distinct(brought, count)
-    if len(chosen) < count:
-        drawn = (Passage(c, 0.0, 1) for c in _drawn(base, random, draw) if fits(c))
-        chosen = _distinct((*chosen, *drawn), count)
-    return tuple(chosen)
 
 
 def _drawn(base: KnowledgeBase, random: np.random.Generator, draw: Draw) -> Iterator[Chunk]:

@@ -1,0 +1,195 @@
+"""Text into the tokens that checks compare.
+
+    "Pump X200 ran 1,000 h on 5 March 2020."
+     word code      number   date             each with start, end, kind, keys
+
+A word has one key (its stem), a number every value it may mean, a date its parts. Scripts without
+spaces between words are cut into overlapping pairs of characters. Function words are left out, but
+negators are kept, because they turn a statement round.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from wellread.checks.numbers import (
+    Date,
+    add_number_words,
+    find_dates,
+    multiplier,
+    number_word,
+    readings,
+)
+from wellread.checks.words import fold, is_function_word, is_negator, key
+
+Kind = Literal["word", "name", "code", "number", "date", "pair", "negator"]
+
+# Scripts written without spaces: Han, kana, Thai, Lao, Myanmar, Khmer.
+_UNSPACED = "぀-ヿ㐀-䶿一-鿿豈-﫿ก-๎ກ-ໜက-႟ក-៓\U00020000-\U0002fa1f"
+# Vowel signs and points are no letters to Python, but belong to the word they stand in.
+_MARKS = "̀-֑ͯ-ׇؐ-ًؚ-ٰٟऀ-ॣ०-෿"
+_LETTER = rf"(?:[^\W\d_{_UNSPACED}]|[{_MARKS}])"
+_TOKEN = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"|(?P<time>\d{{1,2}}:\d\d(?!\d))"
+    rf"|(?P<number>\d{{1,3}}(?:[ \u00a0\u202f'’]\d{{3}})+(?![\d{_UNSPACED}])"
+    rf"|\d+(?:[.,]\d+)*[½¼¾⅓⅔⅛⅜⅝⅞⅕⅖⅗⅘]?|[½¼¾⅓⅔⅛⅜⅝⅞⅕⅖⅗⅘])"
+    rf"|(?P<word>{_LETTER}+(?:['’]{_LETTER}+)*\d*(?:{_LETTER}|\d)*)"
+)
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+_JOINS = re.compile(r"(?:[ \u00a0-]|,? and | und )?", re.IGNORECASE)
+
+
+class Token(NamedTuple):
+    """``text[start:end]``; two tokens match where they share one of `keys`.
+
+    `place` counts all words of the text, function words too, so that neighbours can be told.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    keys: frozenset[str]
+    place: int
+    spelled: bool = False
+    dates: frozenset[Date] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The one key of a word; the smallest of several readings."""
+        return min(self.keys)
+
+
+def tokenise(text: str, language: str = "") -> list[Token]:
+    """The content tokens and negators of `text`, in order.
+
+    >>> [(t.kind, t.key) for t in tokenise("The pumps were not run for two hundred hours.", "en")]
+    [('word', 'pump'), ('negator', 'not'), ('word', 'run'), ('number', '200'), ('word', 'hour')]
+    """
+    return list(_merged(text, language))
+
+
+def _merged(text: str, language: str) -> Iterator[Token]:
+    """Tokens with those that lie in a date replaced by the date."""
+    dates = find_dates(text)
+    starts = [start for start, _, _ in dates]
+    done = -1
+    for token in _number_phrases(text, language):
+        index = bisect_right(starts, token.start) - 1
+        if index < 0 or token.start >= dates[index][1]:
+            yield token
+        elif index != done:
+            done = index
+            start, end, readings_ = dates[index]
+            keys = frozenset(str(date) for date in readings_)
+            yield Token(start, end, "date", keys, token.place, dates=readings_)
+
+
+class _Spelled(NamedTuple):
+    """Number words in a row, still being read."""
+
+    start: int
+    end: int
+    place: int
+    values: list[int]
+
+    def token(self) -> Token:
+        total = str(add_number_words(self.values))
+        return Token(self.start, self.end, "number", frozenset({total}), self.place, spelled=True)
+
+
+def _number_phrases(text: str, language: str) -> Iterator[Token]:
+    """Tokens, with number words in a row read as one number and multipliers applied."""
+    spelled: _Spelled | None = None
+    digits: Token | None = None
+    for place, match in enumerate(_TOKEN.finditer(text)):
+        word = match["word"]
+        if digits and word and match.start() - digits.end <= 1 and (by := multiplier(word)) > 1:
+            shown = text[digits.start : digits.end]
+            keys = readings(shown, by)
+            yield Token(digits.start, match.end(), "number", keys, digits.place)
+            digits = None
+            continue
+        if digits:
+            yield digits
+            digits = None
+        value = None
+        if word:
+            value = number_word(word, language)
+            if spelled and value is None and multiplier(word) > 1:
+                value = multiplier(word)
+        if value is not None:
+            if spelled and _JOINS.fullmatch(text, spelled.end, match.start()):
+                spelled.values.append(value)
+                spelled = spelled._replace(end=match.end())
+                continue
+            if spelled:
+                yield spelled.token()
+            spelled = _Spelled(match.start(), match.end(), place, [value])
+            continue
+        if spelled and word and word.casefold() in ("and", "und"):
+            continue
+        if spelled:
+            yield spelled.token()
+            spelled = None
+        if match["number"]:
+            digits = _number(match, place)
+        else:
+            yield from _others(text, match, place, language)
+    if spelled:
+        yield spelled.token()
+    if digits:
+        yield digits
+
+
+def _number(match: re.Match[str], place: int) -> Token:
+    return Token(match.start(), match.end(), "number", readings(match["number"]), place)
+
+
+def _others(text: str, match: re.Match[str], place: int, language: str) -> Iterator[Token]:
+    """Times, words, and pairs of characters."""
+    start, end = match.span()
+    if match["unspaced"]:
+        for at in range(start, max(start + 1, end - 1)):
+            yield Token(at, min(at + 2, end), "pair", frozenset({text[at : at + 2]}), place)
+        return
+    if match["time"]:
+        keys = frozenset({match["time"].lstrip("0") or match["time"]})
+        yield Token(start, end, "number", keys, place)
+        return
+    word = match["word"]
+    if _ORDINAL.fullmatch(word) and start and text[start - 1].isdigit():
+        return
+    if is_negator(word, language):
+        yield Token(start, end, "negator", frozenset({"not"}), place)
+    elif any(c.isdigit() for c in word):
+        yield Token(start, end, "code", frozenset({fold(word)}), place)
+    elif not is_function_word(word, language):
+        kind: Kind = "name" if _looks_like_name(text, start, word, language) else "word"
+        yield Token(start, end, kind, frozenset({key(word, language)}), place)
+
+
+def _looks_like_name(text: str, start: int, word: str, language: str) -> bool:
+    """Capitals inside a sentence; in German only where they cannot be a noun's."""
+    if word.isupper() and len(word) > 1:
+        return True
+    if not word[0].isupper():
+        return False
+    before = text[:start].rstrip(" \u00a0\"'“”„«»([*_") if start < 40 else _tail(text, start)
+    opens = not before or before[-1] in ".!?:;•\n\r\t|-–—>#"
+    if opens:
+        return False
+    return language != "de" or _follows_capital(before)
+
+
+def _tail(text: str, start: int) -> str:
+    return text[start - 40 : start].rstrip(" \u00a0\"'“”„«»([*_")
+
+
+def _follows_capital(before: str) -> bool:
+    """Whether the word before is capitalised too, as in "Angela Merkel"."""
+    last = before.split()[-1] if before.split() else ""
+    return last[:1].isupper() and last.isalpha() and not is_function_word(last, "de")

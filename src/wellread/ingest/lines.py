@@ -1,0 +1,74 @@
+"""Lines of a page back to words and paragraphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_BROKEN = re.compile(r"(?<=[^\W\d_])[-‐]\n[ \t]*(?=[^\W\d_])")
+_WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
+_TAIL = re.compile(r"[^\W\d_]+$")
+_HEAD = re.compile(r"[^\W\d_]+")
+_OPENS = re.compile(r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s|#{1,6}\s|\|)")
+_LOOK = 60
+
+
+def join_broken_words(text: str, done: dict[str, int]) -> str:
+    """Join words broken by a hyphen at a line end, keeping the hyphens that belong there.
+
+    The document's own words decide: "opera-/tions" is one word where "operations" occurs,
+    "well-/known" keeps its hyphen where "well-known" does or where both halves are words.
+    """
+    if "-\n" not in text and "‐\n" not in text:
+        return text
+    known = {word.lower() for word in _WORD.findall(text)}
+    joined = 0
+
+    def mend(broken: re.Match[str]) -> str:
+        nonlocal joined
+        left = _TAIL.search(text[max(0, broken.start() - _LOOK) : broken.start()])
+        right = _HEAD.match(text, broken.end(), broken.end() + _LOOK)
+        if not left or not right or _keeps_hyphen(left[0], right[0], known):
+            return "-"
+        joined += 1
+        return ""
+
+    text = _BROKEN.sub(mend, text)
+    if joined:
+        done["hyphens_joined"] = done.get("hyphens_joined", 0) + joined
+    return text
+
+
+def _keeps_hyphen(left: str, right: str, known: set[str]) -> bool:
+    if right[0].isupper():
+        return True
+    if (left + right).lower() in known:
+        return False
+    if f"{left}-{right}".lower() in known:
+        return True
+    return min(len(left), len(right)) > 2 and left.lower() in known and right.lower() in known
+
+
+def paragraphs_of(lines: Sequence[str]) -> str:
+    """Paragraphs of a page's lines: a short line, a number, a bullet or a heading ends one."""
+    widths = sorted(len(line) for line in lines if line.strip())
+    full = widths[int(len(widths) * 0.8)] if widths else 0
+    parts: list[str] = []
+    for line in lines:
+        stripped = line.strip()
+        if not stripped:
+            parts.append("\n\n")
+            continue
+        if parts and not parts[-1].endswith("\n\n") and _starts_paragraph(parts[-1], stripped, full):
+            parts.append("\n\n")
+        elif parts and not parts[-1].endswith("\n\n"):
+            parts.append("\n")
+        parts.append(stripped)
+    return "".join(parts).strip()
+
+
+def _starts_paragraph(before: str, line: str, full: int) -> bool:
+    if _OPENS.match(line) or before.startswith("#"):
+        return True
+    short = len(before) < 0.75 * full
+    return short and (before[-1:] in ".!?:—" or line[:1].isupper() or line[:1].isdigit())

@@ -1,0 +1,412 @@
+"""The knowledge base: build, open, add, remove, update, search.
+
+    folder/
+      manifest.json   what this is and with which settings it was built; written last
+      chunks.sqlite   documents and chunks, the source of truth
+      words/          the index of `bm25`
+
+A build happens in ``.folder.building`` beside the folder and is renamed at its end, so a folder
+either holds a whole knowledge base or none. Later changes are one SQLite transaction each; the
+index reads on from the store afterwards, or when the folder is next opened after a crash.
+
+A search: text -> terms -> the retriever's rows, best first, ties by chunk id -> chunks -> leave
+out what is excluded or repeated -> passages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from wellread.errors import InputError, KnowledgeBaseError
+from wellread.knowledge import manifest as manifests
+from wellread.knowledge.analysis import language_code, query_terms
+from wellread.knowledge.building import batches, check_free, put_in_place, refuse_known
+from wellread.knowledge.entries import Entry, Pair, make_entry
+from wellread.knowledge.filters import Where, required_facts
+from wellread.knowledge.manifest import Manifest
+from wellread.knowledge.ranking import by_score_and_id
+from wellread.knowledge.retriever import Query, Retriever
+from wellread.knowledge.selection import select
+from wellread.knowledge.settings import KnowledgeSettings
+from wellread.knowledge.simple import OverlapIndex
+from wellread.knowledge.store import FILE, ChunkStore
+from wellread.knowledge.words import WordIndex
+from wellread.records import Chunk, Document, Passage
+from wellread.storage.files import storage_errors
+
+T = TypeVar("T")
+RETRIEVERS: dict[str, Callable[[Path, KnowledgeSettings], Retriever]] = {
+    "simple": OverlapIndex,
+    "bm25": WordIndex,
+}
+_QUERY_CHARACTERS = 100_000
+_LOOKAHEAD = 8
+_MAX_STEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a call changed, in documents; `chunks` counts those written and removed."""
+
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeInfo:
+    """What a knowledge base holds; `behind` counts chunks that the index has yet to read."""
+
+    folder: str
+    retriever_type: str
+    documents: int
+    chunks: int
+    languages: Mapping[str, int]
+    fingerprint: str
+    behind: int
+    bytes: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+class KnowledgeBase:
+    """One folder of chunks that can be searched.
+
+    Use `build` or `open`, and close it or use it in a ``with`` block. One object serves one thread
+    at a time; other processes may read and write the same folder meanwhile.
+    """
+
+    def __init__(self, folder: Path, store: ChunkStore, manifest: Manifest) -> None:
+        """For `build` and `open`, which callers use."""
+        self.folder = folder
+        self.settings = manifest.settings
+        self.origin = manifest.origin
+        self._manifest = manifest
+        self._store = store
+        self._retriever = RETRIEVERS[self.settings.retriever_type](folder, self.settings)
+        self._seen_version = -1
+        self._languages: tuple[str, ...] = ()
+
+    # -- life
+
+    @classmethod
+    def build(
+        cls,
+        folder: Path,
+        pairs: Iterable[Pair],
+        settings: KnowledgeSettings | None = None,
+        *,
+        origin: Mapping[str, Any] | None = None,
+        replace: bool = False,
+    ) -> KnowledgeBase:
+        """Build a knowledge base from ``(document, its chunks)`` pairs and open it.
+
+        The pairs are read as a stream. `origin` is kept in the manifest: where the documents came
+        from, how they were chunked. An existing knowledge base is left alone unless `replace`.
+        """
+        manifest = Manifest(settings or KnowledgeSettings(), origin or {})
+        check_free(folder, replace=replace)
+        workshop = folder.absolute().with_name(f".{folder.absolute().name}.building")
+        with storage_errors(workshop):
+            shutil.rmtree(workshop, ignore_errors=True)
+            workshop.mkdir(parents=True)
+        try:
+            with cls(workshop, ChunkStore.create(workshop / FILE), manifest) as base:
+                base._fill(pairs)
+            put_in_place(workshop, folder)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path, settings: KnowledgeSettings | None = None) -> KnowledgeBase:
+        """Open a knowledge base; its index first reads what a crash kept it from reading.
+
+        `settings` replace the recorded ones, save those that are fixed when it is built. Raises
+        KnowledgeBaseError where there is none, where it is foreign or damaged, or where a fixed
+        setting differs.
+        """
+        recorded = manifests.read(folder)
+        chosen = manifests.agree(folder, recorded.settings, settings)
+        base = cls(folder, ChunkStore(folder / FILE), Manifest(chosen, recorded.origin))
+        try:
+            if base._retriever.on_disk:
+                base._catch_up(wait=False)
+        except BaseException:
+            base.close()
+            raise
+        return base
+
+    def _fill(self, pairs: Iterable[Pair]) -> None:
+        """Write everything to the empty store in batches, then the index, then the manifest."""
+        for batch in batches(self._entries(pairs)):
+            with self._store.writing():
+                for entry in batch:
+                    refuse_known(self._store, entry)
+                    self._store.insert(entry)
+        with self._store.writing():
+            self._store.settle_languages(0)
+        if not self.count:
+            raise KnowledgeBaseError(
+                "nothing to build a knowledge base from: the documents gave no chunk",
+                hint="check the input folder, or lower the smallest chunk size",
+            )
+        self._after_change()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._retriever.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- changes
+
+    def add(self, pairs: Iterable[Pair]) -> Changes:
+        """Add new documents, all or none; a document id that is there already is an error."""
+        added = chunks = 0
+        with self._writing():
+            for entry in self._entries(pairs):
+                refuse_known(self._store, entry)
+                self._store.insert(entry)
+                added, chunks = added + 1, chunks + len(entry.chunks)
+        self._after_change()
+        return Changes(added=added, chunks=chunks)
+
+    def remove(self, document_id: str) -> Changes:
+        """Remove a document and its chunks; InputError where there is no such document."""
+        with self._store.writing():
+            if self._store.document_hash(document_id) is None:
+                raise InputError(
+                    f"{self.folder}: no document {document_id!r}",
+                    hint=f"list the documents with: wellread kb info {self.folder} --documents",
+                )
+            chunks = self._store.delete(document_id)
+        self._after_change()
+        return Changes(removed=1, chunks=chunks)
+
+    def update(self, pairs: Iterable[Pair], *, prune: bool = False) -> Changes:
+        """Add what is new, replace what has changed, leave the rest untouched; all or none.
+
+        `prune` also removes the documents that are not among `pairs`, as when a folder is synced.
+        """
+        seen: set[str] = set()
+        changes = Changes()
+        with self._writing():
+            for entry in self._entries(pairs):
+                if entry.document.id in seen:
+                    raise InputError(f"document id {entry.document.id!r} occurs twice in the input")
+                seen.add(entry.document.id)
+                changes = self._update_one(entry, changes)
+            for gone in [i for i in self._store.document_ids() if i not in seen] if prune else ():
+                chunks = changes.chunks + self._store.delete(gone)
+                changes = dataclasses.replace(changes, removed=changes.removed + 1, chunks=chunks)
+        if changes.chunks or changes.added or changes.updated or changes.removed:
+            self._after_change()
+        return changes
+
+    def _update_one(self, entry: Entry, changes: Changes) -> Changes:
+        known = self._store.document_hash(entry.document.id)
+        if known == entry.hash:
+            return dataclasses.replace(changes, unchanged=changes.unchanged + 1)
+        removed = self._store.delete(entry.document.id)
+        refuse_known(self._store, entry)
+        self._store.insert(entry)
+        chunks = changes.chunks + removed + len(entry.chunks)
+        if known is None:
+            return dataclasses.replace(changes, added=changes.added + 1, chunks=chunks)
+        return dataclasses.replace(changes, updated=changes.updated + 1, chunks=chunks)
+
+    def _entries(self, pairs: Iterable[Pair]) -> Iterator[Entry]:
+        return (make_entry(pair, self.settings.language) for pair in pairs)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, at whose end every new chunk has a language."""
+        with self._store.writing():
+            before = self._store.position()
+            yield
+            self._store.settle_languages(before.row)
+
+    def _after_change(self) -> None:
+        if self._retriever.on_disk:
+            self._catch_up(wait=True)
+        manifests.write(self.folder, self._store, self._manifest)
+
+    def _catch_up(self, *, wait: bool) -> None:
+        """Have the index read on; a folder that cannot be written to stays as it is."""
+        if self._retriever.on_disk and not os.access(self.folder, os.W_OK):
+            return
+        if self._retriever.position != self._store.position():
+            self._retriever.catch_up(self._store, wait=wait)
+
+    def _refresh(self) -> None:
+        """See what has been written since the last look, by whomever."""
+        self._catch_up(wait=False)
+        version = self._store.version()
+        if self._seen_version != version:
+            self._seen_version = version
+            self._languages = tuple(self._store.languages())
+
+    # -- reading
+
+    def search(
+        self,
+        query: str,
+        top_k: int = 5,
+        *,
+        where: Where | None = None,
+        exclude: Callable[[Chunk], bool] | None = None,
+        neighbours: int = 0,
+    ) -> tuple[Passage, ...]:
+        """The best passages for `query`, which is plain text and never a query language.
+
+        Nothing found is ``()``; every score is above 0 and equal scores are ordered by chunk id.
+        `where` asks for metadata (see `wellread.knowledge.filters`); chunks for which `exclude`
+        is true are passed over; `neighbours` widens each result by so many chunks on either side.
+        """
+        if top_k < 1:
+            raise InputError(f"top_k is {top_k}; ask for at least 1 result")
+        self._refresh()
+        terms = query_terms(query[:_QUERY_CHARACTERS], self._languages)
+        asked = Query(query, terms, required_facts(where))
+        ranked = self._ranked(asked, min(top_k, _MAX_STEP) + _LOOKAHEAD)
+        chosen = select(ranked, top_k, self.settings, exclude)
+        if neighbours:
+            chosen = self._widened(chosen, neighbours)
+        return tuple(Passage(chunk, score, n) for n, (chunk, score) in enumerate(chosen, 1))
+
+    def _ranked(self, query: Query, step: int) -> Iterator[tuple[Chunk, float]]:
+        """All matching chunks, best first, read from the store a step at a time."""
+        scored = by_score_and_id(
+            lambda limit: self._retriever.search(query, limit), self._store.ids_at, step
+        )
+        while batch := list(itertools.islice(scored, step)):
+            chunks = self._store.chunks_at([hit.row for hit in batch])
+            for hit in batch:
+                if hit.row in chunks:
+                    yield chunks[hit.row], hit.score
+
+    def _widened(self, chosen: list[tuple[Chunk, float]], count: int) -> list[tuple[Chunk, float]]:
+        """Each result with its neighbours; one that lies within a better one is left out."""
+        wide: list[tuple[Chunk, float]] = []
+        for chunk, score in chosen:
+            if not any(_lies_in(chunk, other) for other, _ in wide):
+                wide.append((self.widen(chunk.id, count, count), score))
+        return wide
+
+    def widen(self, chunk_id: str, before: int = 1, after: int = 1) -> Chunk:
+        """The chunk together with its neighbours, as one longer chunk of the document."""
+        run = self.neighbours(chunk_id, before, after)
+        document = self.document(run[0].document_id)
+        start, end = min(c.start for c in run), max(c.end for c in run)
+        pages = [page for c in run for page in c.pages]
+        return dataclasses.replace(
+            next(chunk for chunk in run if chunk.id == chunk_id),
+            id=f"{document.id}#{start}-{end}",
+            text=document.text[start:end],
+            start=start,
+            end=end,
+            tokens=sum(c.tokens for c in run),
+            pages=(min(pages), max(pages)) if pages else (),
+        )
+
+    def chunk(self, chunk_id: str) -> Chunk:
+        """One chunk; InputError where there is none of that id."""
+        return self._found(self._store.chunk(chunk_id), "chunk", chunk_id)
+
+    def document(self, document_id: str) -> Document:
+        """One document with its whole text; InputError where there is none of that id."""
+        return self._found(self._store.document(document_id), "document", document_id)
+
+    def neighbours(self, chunk_id: str, before: int = 1, after: int = 1) -> tuple[Chunk, ...]:
+        """The chunk with up to so many chunks before and after it, in the order of the text."""
+        return self._found(
+            self._store.around(chunk_id, max(before, 0), max(after, 0)), "chunk", chunk_id
+        )
+
+    def _found(self, value: T | None, kind: str, identifier: str) -> T:
+        if value is None:
+            raise InputError(f"{self.folder}: no {kind} {identifier!r}")
+        return value
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks by document id and place, as a stream; the order they came in is no matter."""
+        return self._store.chunks()
+
+    def chunk_ids(self) -> Iterator[str]:
+        """The ids of `chunks` in the same order."""
+        return self._store.chunk_ids()
+
+    def document_ids(self) -> Iterator[str]:
+        """All document ids, sorted."""
+        return self._store.document_ids()
+
+    @property
+    def count(self) -> int:
+        """How many chunks there are."""
+        return self._store.counts()[1]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which chunks are analysed, the most frequent first; "" is unknown."""
+        self._refresh()
+        return self._languages
+
+    def language_of(self, chunk: Chunk) -> str:
+        """The language in which a chunk is analysed; it need not be in the knowledge base."""
+        known = self._store.analysed(chunk.id)
+        return language_code(chunk.language) if known is None else known
+
+    def document_frequency(self, term: str) -> int:
+        """In how many chunks an analysed term occurs (see `wellread.knowledge.analysis`)."""
+        self._refresh()
+        return self._retriever.document_frequency(term)
+
+    def _behind(self) -> int:
+        """Chunks that an index on disk has yet to read; one in memory reads at the next search."""
+        if not self._retriever.on_disk:
+            return 0
+        return max(0, self._store.position().row - self._retriever.position.row)
+
+    def info(self) -> KnowledgeInfo:
+        """Counts, languages, size and settings."""
+        documents, chunks = self._store.counts()
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return KnowledgeInfo(
+            folder=str(self.folder),
+            retriever_type=self.settings.retriever_type,
+            documents=documents,
+            chunks=chunks,
+            languages=self._store.languages(),
+            fingerprint=self._store.fingerprint(),
+            behind=self._behind(),
+            bytes=sum(path.stat().st_size for path in files),
+            settings=self.settings.model_dump(mode="json"),
+            origin=self.origin,
+        )
+
+
+def _lies_in(chunk: Chunk, other: Chunk) -> bool:
+    same = chunk.document_id == other.document_id
+    return same and other.start <= chunk.start and chunk.end <= other.end

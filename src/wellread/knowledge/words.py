@@ -1,0 +1,233 @@
+"""`bm25`: a tantivy index of the terms of every chunk, on disk.
+
+One tantivy document a chunk: its row, its terms (already analysed, joined by spaces), the terms of
+its title and heading, and the facts that filters ask for. Score = BM25 of the text (k1 1.2, b 0.75,
+fixed in tantivy) + `title_boost` x BM25 of the title.
+
+Catching up, step by step: take tantivy's writer lock -> read ``position.json`` -> delete what an
+earlier crash left beyond the position -> batch by batch: delete what was removed, add, commit,
+write ``position.json``. A crash anywhere leaves a position that is true or too low, and what lies
+above it is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import tantivy
+
+from wellread.errors import InputError, KnowledgeBaseError, StorageError
+from wellread.knowledge.analysis import index_terms
+from wellread.knowledge.filters import facts_of
+from wellread.knowledge.retriever import Query, Scored, rarest_terms
+from wellread.knowledge.settings import KnowledgeSettings
+from wellread.knowledge.store import ChunkStore, IndexRow, Position
+from wellread.storage.files import read_json, storage_errors, write_json
+
+FOLDER = "words"
+_POSITION = "position.json"
+_HEAP_BYTES = 20_000_000
+_BATCH_CHARACTERS = 8_000_000
+_LOCK_TRIES = 600
+_LOCK_PAUSE_S = 0.1
+
+
+class WordIndex:
+    """The retriever `bm25`."""
+
+    def __init__(self, folder: Path, settings: KnowledgeSettings) -> None:
+        """Open the index below the knowledge base `folder`; an unusable one is started anew."""
+        self._folder = folder / FOLDER
+        self._title_boost = settings.title_boost
+        self._position = self._read_position()
+        self._index = self._open()
+        self._searcher = self._index.searcher()
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it keeps files."""
+        return True
+
+    @property
+    def position(self) -> Position:
+        """Up to where this index has read, as of the last look."""
+        return self._position
+
+    def _open(self) -> tantivy.Index:
+        if self._position != Position():
+            with contextlib.suppress(ValueError):
+                return tantivy.Index.open(str(self._folder))
+        return self._start_anew()
+
+    def _start_anew(self) -> tantivy.Index:
+        """The store is the source of truth: an index that cannot be read is only built again."""
+        with storage_errors(self._folder):
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+            self._folder.mkdir(parents=True)
+        self._position = Position()
+        return tantivy.Index(_schema(), path=str(self._folder))
+
+    def _read_position(self) -> Position:
+        try:
+            value = read_json(self._folder / _POSITION)
+            return Position(int(value["row"]), int(value["removal"]))
+        except (InputError, KeyError, TypeError, ValueError):
+            return Position()
+
+    # -- catching up
+
+    def catch_up(self, store: ChunkStore, *, wait: bool = True) -> None:
+        """Read what the store holds beyond `position`; see `Retriever.catch_up`."""
+        self._position = self._read_position()
+        if self._position != store.position():
+            with self._writer(wait=wait) as writer:
+                if writer is not None:
+                    self._read_on(store, writer)
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    @contextlib.contextmanager
+    def _writer(self, *, wait: bool) -> Iterator[tantivy.IndexWriter | None]:
+        """The index's only writer, or None where another process holds it and `wait` is off."""
+        writer = self._lock(_LOCK_TRIES if wait else 1)
+        if writer is None and wait:
+            raise StorageError(
+                f"{self._folder}: another process has been writing to it for a minute",
+                hint="what was added is safe; the index reads it when the folder is opened next",
+            )
+        try:
+            yield writer
+        finally:
+            if writer is not None:
+                writer.wait_merging_threads()
+
+    def _lock(self, tries: int) -> tantivy.IndexWriter | None:
+        for attempt in range(tries):
+            if attempt:
+                time.sleep(_LOCK_PAUSE_S)
+            try:
+                return self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+            except ValueError as error:
+                if "lock" not in str(error).lower():
+                    raise StorageError(f"{self._folder}: {error}") from error
+        return None
+
+    def _read_on(self, store: ChunkStore, writer: tantivy.IndexWriter) -> None:
+        """Batch by batch until nothing is left; another process may have read a part meanwhile."""
+        self._position = self._read_position()
+        self._forget_beyond(writer)
+        while self._position != store.position():
+            position = self._apply(store, writer)
+            write_json(self._folder / _POSITION, {"row": position.row, "removal": position.removal})
+            self._position = position
+
+    def _forget_beyond(self, writer: tantivy.IndexWriter) -> None:
+        """Delete what a crash left in the index above the recorded position."""
+        beyond = tantivy.Query.range_query(
+            self._index.schema,
+            "row",
+            tantivy.FieldType.Unsigned,
+            self._position.row,
+            include_lower=False,
+        )
+        writer.delete_documents_by_query(beyond)
+
+    def _apply(self, store: ChunkStore, writer: tantivy.IndexWriter) -> Position:
+        """Write one batch to the index and return the new position."""
+        start, goal = self._position, store.position()
+        for _, gone in store.removed_after(start.removal):
+            writer.delete_documents_by_term("row", gone)
+        reached, characters = goal.row, 0
+        upto = itertools.takewhile(lambda row: row.row <= goal.row, store.rows_after(start.row))
+        for row in upto:
+            writer.add_document(_document(row))
+            characters += len(row.chunk.text)
+            if characters >= _BATCH_CHARACTERS:
+                reached = row.row
+                break
+        try:
+            writer.commit()
+        except ValueError as error:
+            raise StorageError(f"{self._folder}: {error}") from error
+        return Position(reached, goal.removal)
+
+    # -- searching
+
+    def search(self, query: Query, limit: int) -> list[Scored]:
+        """The best rows; see `Retriever.search`."""
+        clauses = self._clauses(query)
+        limit = min(limit, self._searcher.num_docs)
+        if not clauses or not limit:
+            return []
+        wanted = tantivy.Query.boolean_query(clauses)
+        if query.facts:
+            wanted = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, wanted), *self._filters(query)]
+            )
+        try:
+            hits = self._searcher.search(wanted, limit, count=False).hits
+            rows = self._searcher.fast_field_values("row", [address for _, address in hits])
+        except ValueError as error:
+            raise KnowledgeBaseError(f"{self._folder}: cannot be searched: {error}") from error
+        return [
+            Scored(int(row), score)
+            for row, (score, _) in zip(rows, hits, strict=True)
+            if row is not None and score > 0
+        ]
+
+    def _clauses(self, query: Query) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        in_text = {term: self._searcher.doc_freq("words", term) for term in query.terms}
+        in_title = {term: self._searcher.doc_freq("title", term) for term in query.terms}
+        clauses = []
+        for term in rarest_terms({t: in_text[t] + in_title[t] for t in query.terms}):
+            weight = float(query.terms[term])
+            if in_text[term]:
+                clauses.append(self._clause("words", term, weight))
+            if in_title[term] and self._title_boost:
+                clauses.append(self._clause("title", term, weight * self._title_boost))
+        return clauses
+
+    def _clause(self, field: str, term: str, boost: float) -> tuple[tantivy.Occur, tantivy.Query]:
+        query = tantivy.Query.term_query(self._index.schema, field, term, "freq")
+        if boost != 1.0:
+            query = tantivy.Query.boost_query(query, boost)
+        return tantivy.Occur.Should, query
+
+    def _filters(self, query: Query) -> Iterator[tuple[tantivy.Occur, tantivy.Query]]:
+        for alternatives in query.facts:
+            one_of = tantivy.Query.term_set_query(self._index.schema, "facts", list(alternatives))
+            yield tantivy.Occur.Must, tantivy.Query.const_score_query(one_of, 0.0)
+
+    def document_frequency(self, term: str) -> int:
+        """In how many chunks a term occurs, those of removed chunks included until they merge."""
+        return max(self._searcher.doc_freq(field, term) for field in ("words", "title"))
+
+    def close(self) -> None:
+        """Let go of the files; tantivy does so when the objects go."""
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("row", indexed=True, fast=True)
+    builder.add_text_field("words", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("title", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("facts", tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
+def _document(row: IndexRow) -> tantivy.Document:
+    chunk, document = row.chunk, tantivy.Document()
+    document.add_unsigned("row", row.row)
+    document.add_text("words", " ".join(index_terms(chunk.text, row.analysed)))
+    if chunk.title or chunk.heading:
+        above = f"{chunk.title} {chunk.heading}"
+        document.add_text("title", " ".join(index_terms(above, row.analysed)))
+    for fact in facts_of(row):
+        document.add_text("facts", fact)
+    return document

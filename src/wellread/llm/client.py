@@ -1,0 +1,323 @@
+"""The client for OpenAI-compatible servers: one request in, one whole reply out, or a reason.
+
+For each request: wait for a slot (limiter.py) -> send -> read the answer (wire.py) -> a reply, or
+a problem and what follows from it:
+
+    busy, unreachable       the call waits without its slot, as long as the server says, and goes
+                            again; only the deadline ends it
+    broken, unusable        again after a growing, jittered wait, at most `max_retries` times
+    truncated               once more
+    rejected                ModelError for this record
+    a refused key, no such model, no credit, down for everyone
+                            AuthenticationError or EndpointError: for everyone, at once
+
+The key is read from the environment for each call, and taken out of whatever the server says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from wellread import __version__
+from wellread.errors import AuthenticationError, EndpointError, ModelError
+from wellread.llm.chat import ChatReply, ChatRequest, Usage
+from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint, Secret
+from wellread.llm.limiter import Limiter, Ticket
+from wellread.llm.usage import UnusableReplyError, estimate_input
+from wellread.llm.wire import Answer, Form, Problem, read_answer, request_body
+
+_BACKOFF_S = 0.5
+_BACKOFF_MOST_S = 60.0
+_MAX_BODY = 32_000_000
+_CONNECT_S = 30.0
+_REJECTED_EVERYONE = 20
+_FORBIDDEN_EVERYONE = 3
+_FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
+
+
+@dataclass(slots=True)
+class _Course:
+    """How one request fares: attempts by kind, and the tokens that unusable replies took."""
+
+    failures: int = 0
+    busy: int = 0
+    truncated: int = 0
+    until: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+
+
+class EndpointClient:
+    """A `ChatModel` behind an `Endpoint`; an async context manager, used from one event loop.
+
+    `environment` stands in for ``os.environ``. `estimated` counts the replies whose tokens the
+    server did not count.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, environment: Mapping[str, str] | None = None) -> None:
+        self.endpoint = endpoint
+        self.estimated = 0
+        self._environment = os.environ if environment is None else environment
+        self._session: aiohttp.ClientSession | None = None
+        self._limiter: Limiter | None = None
+        asked = endpoint.structured_output
+        self._form: Form = "json_schema" if asked == "auto" else asked
+        self._form_works = asked != "auto"
+        self._succeeded = False
+        self._rejected = 0
+        self._forbidden = 0
+        self._mean_output = 0.0
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.endpoint.model
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limiter of this endpoint, while the client is open."""
+        if self._limiter is None:
+            raise EndpointError(f"{self.name}: the client is not open; use 'async with'")
+        return self._limiter
+
+    async def __aenter__(self) -> Self:
+        endpoint = self.endpoint
+        self._limiter = Limiter(
+            endpoint.concurrency or DEFAULT_CONCURRENCY,
+            requests_per_minute=endpoint.requests_per_minute,
+            tokens_per_minute=endpoint.tokens_per_minute,
+            patience_s=endpoint.patience_s,
+            name=f"{self.name} at {endpoint.base_url}",
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=endpoint.timeout_s, sock_connect=_CONNECT_S),
+            # A proxy named in the environment would read every prompt.
+            trust_env=False,
+            headers={"User-Agent": f"wellread/{__version__}", "Content-Type": "application/json"},
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+        self._session = self._limiter = None
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request.
+
+        Raises ReplyError where the answers stay unusable, ModelError where this request cannot be
+        answered, AuthenticationError and EndpointError where none can.
+        """
+        limiter = self.limiter
+        course = _Course()
+        guess = self._guess(request)
+        forms = self._forms(request)
+        form = next(forms)
+        body = request_body(self.endpoint, request, form)
+        while True:
+            ticket = await limiter.acquire(guess)
+            course.until = course.until or limiter.now() + self.endpoint.deadline_s
+            found = await self._exchange(request, body, ticket)
+            if isinstance(found, Answer):
+                return self._whole(found, course, form, guess)
+            if found.reason == "bad_request" and (simpler := next(forms, None)):
+                form, body = simpler, request_body(self.endpoint, request, simpler)
+                continue
+            await limiter.sleep(self._wait_s(found, course, body))
+
+    def _forms(self, request: ChatRequest) -> Iterator[Form]:
+        """How to ask for JSON: the form that works, or while none has, one after the other."""
+        yield self._form
+        if request.schema is not None and not self._form_works:
+            yield from _FORMS[_FORMS.index(self._form) + 1 :]
+
+    def _guess(self, request: ChatRequest) -> int:
+        """Tokens that the call will take, about; only the limit of tokens a minute asks."""
+        if self.endpoint.tokens_per_minute is None:
+            return 0
+        output = self._mean_output or request.sampling.max_tokens
+        return estimate_input(request) + int(min(output, request.sampling.max_tokens))
+
+    async def _exchange(
+        self, request: ChatRequest, body: bytes, ticket: Ticket
+    ) -> Answer | Problem:
+        """Send once, tell the limiter how it went, and give the slot back."""
+        try:
+            found = await self._send(request, body)
+        except BaseException:
+            self.limiter.release(ticket)
+            raise
+        if isinstance(found, Answer):
+            self.limiter.succeeded(ticket)
+        elif found.trouble in {"busy", "unreachable", "broken"}:
+            self.limiter.troubled(ticket, found.trouble, found.retry_after_s, found.message)
+        elif found.trouble in {"no_key", "fatal"}:
+            self.limiter.release(ticket)
+            self._give_up(found)
+        else:
+            self.limiter.succeeded(ticket)
+        return found
+
+    async def _send(self, request: ChatRequest, body: bytes) -> Answer | Problem:
+        """One HTTP exchange; what goes wrong on the way is a Problem too."""
+        if self._session is None:
+            raise EndpointError(f"{self.name}: the client is not open; use 'async with'")
+        key = self.endpoint.read_key(self._environment)
+        headers = {"Authorization": Secret(f"Bearer {key}")} if key else None
+        path = "/completions" if request.completion else "/chat/completions"
+        try:
+            async with self._session.post(
+                self.endpoint.base_url + path, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                answer = await _read_body(response)
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Problem("unreachable", "unreachable", f"no connection ({_said(error)})")
+        except TimeoutError:
+            waited = self.endpoint.timeout_s
+            return Problem("broken", "timeout", f"no whole reply in {waited:g} s")
+        except aiohttp.InvalidURL:
+            return Problem("fatal", "bad_url", "base_url is not an address")
+        except (aiohttp.ClientError, OSError) as error:
+            return Problem("broken", "disconnected", f"the connection broke ({_said(error)})")
+        if answer is None:
+            return Problem("unusable", "malformed", f"a reply of over {_MAX_BODY:,} bytes")
+        return read_answer(request, status, retry_after, _without(key, answer))
+
+    def _whole(self, found: Answer, course: _Course, form: Form, guess: int) -> ChatReply:
+        """Note what a success teaches, and add what the failed attempts cost."""
+        reply = found.reply
+        if form != self._form or not self._form_works:
+            self._form, self._form_works = form, True
+        self._succeeded = True
+        self._rejected = self._forbidden = 0
+        self.estimated += found.estimated
+        if self.endpoint.tokens_per_minute is not None:
+            tokens = reply.usage.input_tokens + reply.usage.output_tokens
+            self._mean_output += 0.05 * (reply.usage.output_tokens - self._mean_output)
+            self.limiter.correct(guess, tokens)
+        return replace(reply, usage=reply.usage + course.usage) if course.usage else reply
+
+    def _wait_s(self, problem: Problem, course: _Course, body: bytes) -> float:
+        """Seconds until the request goes again; raises where it may not."""
+        course.usage += problem.usage
+        match problem.trouble:
+            case "busy" | "unreachable":
+                course.busy += 1
+                seconds = self._wait_as_told(problem, course, body)
+            case "broken" | "unusable" if course.failures < self.endpoint.max_retries:
+                course.failures += 1
+                seconds = _backoff_s(course.failures, body)
+            case "truncated" if not course.truncated and self.endpoint.max_retries:
+                course.truncated = 1
+                seconds = 0.0
+            case _:
+                self._note_rejection(problem)
+                raise self._failure(problem, course)
+        if self.limiter.now() + seconds > course.until:
+            raise self._failure(problem, course)
+        return seconds
+
+    def _wait_as_told(self, problem: Problem, course: _Course, body: bytes) -> float:
+        told = problem.retry_after_s
+        if told is None:
+            return _backoff_s(course.busy, body)
+        if told > self.endpoint.patience_s:
+            self._give_up(
+                Problem(
+                    "fatal",
+                    "busy",
+                    f"the endpoint asks to wait {told:,.0f} s, longer than patience_s",
+                    hint="what was paid for is kept; run the same command again later",
+                )
+            )
+        # Spread over a tenth more, so that those who wait do not all come back at once.
+        return told * (1.0 + 0.1 * _jitter(body, course.busy))
+
+    def _note_rejection(self, problem: Problem) -> None:
+        """Where everyone is rejected, it is not the record: stop instead of failing them all."""
+        if problem.trouble == "forbidden":
+            self._forbidden += 1
+            if self._forbidden >= _FORBIDDEN_EVERYONE:
+                self._give_up(replace(problem, trouble="no_key"))
+        elif problem.reason == "bad_request":
+            self._rejected += 1
+            if self._rejected >= _REJECTED_EVERYONE and not self._succeeded:
+                self._give_up(
+                    replace(
+                        problem,
+                        message=f"every request is refused: {problem.message}",
+                        hint="models.….extra_body takes fields out (null) or adds them",
+                    )
+                )
+
+    def _give_up(self, problem: Problem) -> None:
+        """Stop everyone; raises."""
+        message = f"{self.name} at {self.endpoint.base_url}: {problem.message}"
+        error: EndpointError
+        if problem.trouble == "no_key":
+            name = self.endpoint.key_name
+            hint = f"check {name} in the environment" if name else "add api_key: ${NAME}"
+            error = AuthenticationError(message, reason=problem.reason, hint=hint)
+        else:
+            error = EndpointError(message, reason=problem.reason, hint=problem.hint)
+        self.limiter.end(error)
+        raise error
+
+    def _failure(self, problem: Problem, course: _Course) -> ModelError:
+        message = f"{self.name}: {problem.message}"
+        if course.usage or problem.trouble in {"unusable", "truncated"}:
+            return UnusableReplyError(
+                message, reason=problem.reason, usage=course.usage, hint=problem.hint
+            )
+        return ModelError(message, reason=problem.reason, hint=problem.hint)
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes | None:
+    """The whole body, or None where it is larger than any reply."""
+    if response.content_length is not None:
+        return await response.read() if response.content_length <= _MAX_BODY else None
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _MAX_BODY:
+            return None
+    return b"".join(pieces)
+
+
+def _without(key: str | None, body: bytes) -> bytes:
+    """`body` without the key: some servers repeat the one they refuse."""
+    secret = key.encode() if key else b""
+    return body.replace(secret, b"[key]") if secret and secret in body else body
+
+
+def _said(error: Exception) -> str:
+    """A connection error in one line; aiohttp's own text of some errors holds the headers."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return type(error).__name__
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _backoff_s(attempt: int, body: bytes) -> float:
+    """Full jitter below a ceiling that doubles."""
+    return min(_BACKOFF_MOST_S, _BACKOFF_S * 2.0 ** (attempt - 1)) * _jitter(body, attempt)
+
+
+def _jitter(body: bytes, attempt: int) -> float:
+    """A number in [0, 1) that follows from the request: spread out, and the same in every run."""
+    digest = hashlib.blake2b(body, digest_size=8, salt=attempt.to_bytes(8, "big")).digest()
+    return int.from_bytes(digest, "big") / 2.0**64

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Write requirements/*.txt anew from pyproject.toml: every version and the hash of every file, for
+# all platforms, without the address of any index. Arguments go to uv (--upgrade moves versions).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+compile() {
+    local output=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+        --output-file "requirements/$output" "$@"
+}
+
+# The widest set is solved first and binds the others, so that all of them agree.
+compile dev.txt pyproject.toml --extra tokenizers --group dev "$@"
+compile core.txt pyproject.toml --constraint requirements/dev.txt "$@"
+compile tokenizers.txt pyproject.toml --extra tokenizers --constraint requirements/dev.txt "$@"
+compile build.txt --group build --constraint requirements/dev.txt "$@"
