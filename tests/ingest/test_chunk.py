@@ -113,7 +113,7 @@ def test_a_heading_stays_with_the_text_below_it_and_names_the_path():
 
 
 def test_a_heading_of_the_same_level_closes_the_one_before():
-    text = f"# A\n\n## B\n\n{SENTENCE * 2}\n\n## C\n\n{SENTENCE * 2}\n\n# D\n\n{SENTENCE * 2}"
+    text = f"# A\n\n## B\n\n{SENTENCE}\n\n## C\n\n{SENTENCE}\n\n# D\n\n{SENTENCE}"
     assert [chunk.heading for chunk in cut(text)] == ["A > B", "A > C", "D"]
 
 

@@ -30,7 +30,8 @@ def render_passages(passages: Sequence[Passage], form: PassageForm = "chunks") -
     if not passages:
         return NO_PASSAGES
     write = _chunk_form if form == "chunks" else _numbered_form
-    return "\n".join(write(number, passage) for number, passage in enumerate(passages, start=1))
+    written = (write(number, passage) for number, passage in enumerate(passages, start=1))
+    return "\n".join(written).rstrip("\n")
 
 
 def label(number: int, form: PassageForm = "chunks") -> str:

@@ -52,14 +52,13 @@ def clean(text: str) -> Cleaned:
     text = mend_characters(text, done)
     book = unwrap_book(text) if "PROJECT GUTENBERG" in text else None
     text = book.text if book else text
-    text = _tidy(text)
+    text = join_broken_words(_tidy(text), done)
     if has_no_lines(text):
         text = drop_inline_heads(drop_blank_notes(text), done)
         text = drop_contents(text, done)
         text = _tidy(recover_structure(text, done))
     else:
         text = _tidy(drop_contents(drop_blank_notes(text), done))
-    text = join_broken_words(text, done)
     return Cleaned(text, fields=book.fields if book else {}, done=done)
 
 

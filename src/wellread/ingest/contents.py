@@ -8,6 +8,7 @@ _LEADER = re.compile(r"(?:\.{4,}|(?:\. ){4,}\.?|…{2,})(?:\s*(?:[A-Z][a-z]+-\s?
 _NEAR = 260
 _MIN_ENTRIES = 4
 _TITLE = re.compile(r"(?:\b(?:table of )?contents(?: page)?\W*)", re.I)
+_SENTENCE = re.compile(r"[a-z)\]]{2}[.!?][\"”’)]*\s+[A-Z“]")
 _SENTENCE_END = re.compile(r"[.!?:;]\s|\n")
 
 
@@ -18,7 +19,8 @@ def drop_contents(text: str, done: dict[str, int]) -> str:
     leaders = list(_LEADER.finditer(text))
     groups: list[list[re.Match[str]]] = []
     for leader in leaders:
-        if groups and leader.start() - groups[-1][-1].end() <= _NEAR:
+        last = groups[-1][-1] if groups else None
+        if last and _is_next_entry(text[last.end() : leader.start()]):
             groups[-1].append(leader)
         else:
             groups.append([leader])
@@ -32,6 +34,11 @@ def drop_contents(text: str, done: dict[str, int]) -> str:
         at = group[-1].end()
     parts.append(text[at:])
     return re.sub(r"\.{4,}|(?:\. ){4,}\.?|…{2,}", "...", "\n\n".join(parts))
+
+
+def _is_next_entry(between: str) -> bool:
+    """Whether the text between two rows of dots is a title, and not sentences."""
+    return len(between) <= _NEAR and not _SENTENCE.search(between)
 
 
 def _start_of_entries(text: str, low: int, first_leader: int) -> int:

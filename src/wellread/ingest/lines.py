@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 _BROKEN = re.compile(r"(?<=[^\W\d_])[-‐]\n[ \t]*(?=[^\W\d_])")
+_BROKEN_WORD = re.compile(r"[^\W\d_]+[-‐]\n[ \t]*[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
 _TAIL = re.compile(r"[^\W\d_]+$")
 _HEAD = re.compile(r"[^\W\d_]+")
@@ -21,7 +22,7 @@ def join_broken_words(text: str, done: dict[str, int]) -> str:
     """
     if "-\n" not in text and "‐\n" not in text:
         return text
-    known = {word.lower() for word in _WORD.findall(text)}
+    known = {word.lower() for word in _WORD.findall(_BROKEN_WORD.sub(" ", text))}
     joined = 0
 
     def mend(broken: re.Match[str]) -> str:

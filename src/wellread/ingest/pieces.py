@@ -12,6 +12,7 @@ Piece = tuple[int, int, float]
 _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _WORD = re.compile(r"\S+\s*|\s+")
 _WINDOW = 1 << 16
+_CUT_WORD = 4
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 
 
@@ -38,6 +39,7 @@ def _cut(
         spans = [match.span() for match in patterns[0].finditer(text, start, end)]
     else:
         spans = list(_characters(text, start, end))
+        budget -= _CUT_WORD  # a piece of a word counts for more than it did inside the word
     tokens = counter.measure(text, spans)
     first, used = start, 0.0
     for (low, high), weight in zip(spans, tokens, strict=True):

@@ -113,10 +113,11 @@ def _heads(tokens: Sequence[str], at_label: Sequence[int]) -> set[tuple[int, int
 def _cores(
     neighbours: dict[int, tuple[str, ...]], tokens: Sequence[str]
 ) -> dict[tuple[str, ...], list[int]]:
-    """Repeated neighbours of labels, with their labels' places, where the labels differ."""
+    """Repeated neighbours of labels that read like a title, where the labels differ."""
     places: dict[tuple[str, ...], list[int]] = {}
     for i, core in neighbours.items():
-        places.setdefault(core, []).append(i)
+        if all(word[0].isupper() or word[0].isdigit() for word in core):
+            places.setdefault(core, []).append(i)
     return {
         core: found
         for core, found in places.items()

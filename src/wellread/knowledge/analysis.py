@@ -30,7 +30,6 @@ STEMMERS = {
 STOP_WORDS = STEMMERS.keys() - {"ar", "el", "ro", "ta", "tr"}
 _ALIASES = {"nb": "no", "nn": "no"}
 _MAX_TERM_BYTES = 100
-_SAMPLE_CHARACTERS = 3000
 _UNSPACED = re.compile(
     "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -80,19 +79,6 @@ def query_terms(text: str, languages: Iterable[str]) -> Counter[str]:
     for code in codes:
         terms |= Counter(_run(words, code, stem=True))
     return terms
-
-
-def guess_language(text: str) -> str:
-    """The language whose stop words make up most of the beginning of `text`, or "".
-
-    >>> guess_language("Das ist der Anfang von einem Satz, der nicht lang ist.")
-    'de'
-    """
-    sample = _prepare(text[:_SAMPLE_CHARACTERS])
-    words = len(_run(sample, ""))
-    kept = {c: len(_run(sample, c, stop=True)) for c in sorted(STOP_WORDS)}
-    best = min(kept, key=lambda code: kept[code])
-    return best if words and kept[best] < 0.85 * words else ""
 
 
 def _prepare(text: str) -> str:

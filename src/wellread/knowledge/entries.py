@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import orjson
 
 from wellread.errors import InputError
-from wellread.knowledge.analysis import guess_language, language_code
+from wellread.ingest.language import detect
+from wellread.knowledge.analysis import language_code
 from wellread.records import Chunk, Document
 
 Pair = tuple[Document, Iterable[Chunk]]
@@ -67,7 +68,7 @@ def _languages(document: Document, chunks: tuple[Chunk, ...], fixed: str) -> tup
         return (language_code(fixed),) * len(chunks)
     fallback = document.language
     if not fallback and any(not chunk.language for chunk in chunks):
-        fallback = guess_language(document.text)
+        fallback = detect(document.text)
     return tuple(language_code(chunk.language or fallback) for chunk in chunks)
 
 

@@ -1,10 +1,10 @@
 """`simple`: how much of the query a chunk covers, each term weighted by its rarity.
 
-    score = sum of idf(t) over the distinct terms of the query that occur in the chunk
+    score = sum of idf(t) over the query's distinct terms in the text
+            + title_boost x the same over those in the title or heading
 
-A term in the title or heading counts as found, and once more by `title_boost`. There is no file:
-the terms are read from the store at the first search and kept in memory, some kilobytes a chunk:
-for thousands of chunks, not millions.
+There is no file: the terms are read from the store at the first search and kept in memory, some
+kilobytes a chunk: for thousands of chunks, not millions.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class OverlapIndex:
         chunk = row.chunk
         words = set(index_terms(chunk.text, row.analysed))
         titles = set(index_terms(f"{chunk.title} {chunk.heading}", row.analysed))
-        for term in words | titles:
+        for term in words:
             self._words[term].add(row.row)
         for term in titles:
             self._titles[term].add(row.row)
@@ -83,9 +83,8 @@ class OverlapIndex:
         scores: defaultdict[int, float] = defaultdict(float)
         for term in terms:
             weight = self._weight(term)
-            self._add(scores, self._words[term], weight, allowed)
-            if self._title_boost and term in self._titles:
-                self._add(scores, self._titles[term], weight * self._title_boost, allowed)
+            self._add(scores, self._words.get(term), weight, allowed)
+            self._add(scores, self._titles.get(term), weight * self._title_boost, allowed)
         best = heapq.nsmallest(limit, scores.items(), key=lambda item: (-item[1], item[0]))
         return [Scored(row, score) for row, score in best if score > 0]
 
@@ -104,14 +103,18 @@ class OverlapIndex:
 
     @staticmethod
     def _add(
-        scores: defaultdict[int, float], rows: set[int], weight: float, allowed: set[int] | None
+        scores: defaultdict[int, float],
+        rows: set[int] | None,
+        weight: float,
+        allowed: set[int] | None,
     ) -> None:
-        for row in rows if allowed is None else rows & allowed:
-            scores[row] += weight
+        if rows and weight:
+            for row in rows if allowed is None else rows & allowed:
+                scores[row] += weight
 
     def document_frequency(self, term: str) -> int:
-        """In how many chunks a term occurs."""
-        return len(self._words.get(term, ()))
+        """In how many chunks' text or title a term occurs, whichever is more."""
+        return max(len(self._words.get(term, ())), len(self._titles.get(term, ())))
 
     def close(self) -> None:
         """Forget the terms."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wellread.engine.progress import Progress
-from wellread.errors import InputError
+from wellread.errors import InputError, KnowledgeBaseError
 from wellread.ingest.chunk import split
 from wellread.ingest.duplicates import DuplicateIndex
 from wellread.ingest.read import read_folder
@@ -53,15 +53,23 @@ def build_corpus(
     with DuplicateIndex() as duplicates:
         documents = _documents(project, ledger, inputs, progress)
         pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
-        base = KnowledgeBase.build(folder, pairs, project.knowledge, replace=True)
-    if not inputs:
-        base.close()
-        raise InputError(
-            f"{project.path.input_dir}: no document could be read",
-            hint=f"see the reasons in {project.path.output_dir / 'rejected.jsonl'}",
-        )
+        try:
+            base = KnowledgeBase.build(folder, pairs, project.knowledge, replace=True)
+        except KnowledgeBaseError as error:
+            if len(worklist):
+                raise
+            raise _nothing_read(project, ledger) from error
     held_out = _held_out(inputs, project.rag_data.held_out_percentage, project.system.seed)
     return Corpus(base, counter, inputs, held_out)
+
+
+def _nothing_read(project: Project, ledger: Ledger) -> InputError:
+    dropped = ledger.account(READ).dropped + ledger.account(CHUNK).dropped
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
+    return InputError(
+        f"{project.path.input_dir}: nothing there could be read ({reasons})",
+        hint=f"see each file's reason with: wellread read {project.path.input_dir} out.jsonl",
+    )
 
 
 def _documents(

@@ -63,7 +63,9 @@ class Context:
 
     def plain(self, lower: str, rest: str) -> bool:
         """An adjective or noun before a common noun, unless it looks like a nationality."""
-        second = rest.split(" ", 1)[0]
+        second, _, third = rest.partition(" ")
+        if second == "of":
+            return third[:1].islower()
         if not second[:1].islower() or second in _FOLLOW_NAMES or "’" in lower or "'" in lower:
             return False
         return not re.search(r"(?:ish|ese|ian|ean|can|man|ch)\Z", lower)

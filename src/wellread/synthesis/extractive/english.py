@@ -42,7 +42,7 @@ _LEAD = re.compile(
 )
 _DATE_LEAD = re.compile(r"(?:In|On|By|Since|Until|During|From|Around|Between|After|Before)\b.*\d")
 _DEBRIS = re.compile(
-    r"[\uf000-\uf0ff\u0000-\u0008\ufffd]|\b(?:Figure|Fig\.|Table|Chapter|Appendix|Annex) [A-Z\d]|\.{4}|_{3}|https?:|www\.|"
+    r"[\uf000-\uf0ff\u0000-\u0008\ufffd-\uffff\u00ad]|\b(?:Figure|Fig\.|Table|Chapter|Appendix|Annex) [A-Z\d]|\.{4}|_{3}|https?:|www\.|"
     r"\b(?:FM|ADP|ATP|AR) \d+-\d+ (?:\d|[A-Z]\w+ \d|-)|\d+-\d+ FM|-DQ|[{}<>|\\]|\S{40}|\[|\]|"
     r"intentionally left blank|[a-z][A-Z][a-z].*[a-z][A-Z][a-z]|\.[A-Z][a-z]|[a-z]\.[a-z]{3}",
 )
@@ -107,12 +107,21 @@ def _all(core: str, context: Context) -> Iterator[Draft]:
         subject=context.lower_first(clause.subject),
         person=name in context.people and name[:1].isupper(),
     )
-    if clause.plural and " " not in clause.subject and clause.verb and clause.tense == "present":
-        clause = replace(clause, subject=clause.subject[:1].lower() + clause.subject[1:] if clause.subject[1:].islower() else clause.subject)
+    if clause.plural:
+        clause = replace(clause, subject=_plural_subject(clause.subject, context))
     for rule in RULES:
         draft = rule(clause)
         if draft:
             yield _with_lead(draft, lead)
+
+
+def _plural_subject(subject: str, context: Context) -> str:
+    """Common plural nouns are written small: "Dents in the box" -> "dents in the box"."""
+    first = subject.split()[0]
+    if first in context.proper or not first[1:].islower() or not first.endswith("s"):
+        return subject
+    follows = subject[len(first) + 1 :][:1]
+    return subject if follows.isupper() or first.endswith(("ans", "ish")) else subject[:1].lower() + subject[1:]
 
 
 def _split_lead(core: str, context: Context) -> tuple[str, str]:

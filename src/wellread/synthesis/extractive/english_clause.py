@@ -124,7 +124,7 @@ def _verb_at(words: list[str], index: int) -> Clause | None:
         if THIRD[word] in NOUN_LIKE and not _object_follows(rest):
             return None
         return _lexical(subject, plural, THIRD[word], "present", word, tail)
-    if word in BASES and plural and word not in PAST:
+    if word in BASES and plural and PAST.get(word, word) == word:
         if word in NOUN_LIKE and not _object_follows(rest):
             return None
         return _lexical(subject, plural, word, "present", word, tail)
@@ -300,4 +300,6 @@ _NEXT_VERB = re.compile(
     )
     + r")\b(?! [a-z]+(?:s|es)\b(?:,|\Z))|; |, (?:(?:which|who|where|while|whereas|although|though|but|so|because) "
     r"|and (?:the|it|they|a|he|she|this|these|each|then|so) )"
+    r"|: (?=(?:it|they|the|at|one|this|a|an|when|if) \w+ )"
+    r"| and (?=(?:the|a|an|one|it) (?:\w+ ){1,3}(?:is|are|was|were|has|have|drives)\b)"
 )

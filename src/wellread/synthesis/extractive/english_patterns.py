@@ -36,7 +36,7 @@ _CONDITION = re.compile(
     r"(?P<word>If|When|Whenever|Before|After|Once|Unless|As soon as|While) (?P<clause>[^,;:]{6,110}), (?:then )?(?P<main>[a-zA-Z].+)\Z"
 )
 _GOAL = re.compile(r"(?:In order to|To) (?P<goal>[a-z][^,;:]{5,90}), (?P<main>[a-z].+)\Z")
-_TRAILING_IF = re.compile(r"(?P<main>[A-Z][^,;:]{8,90}),? (?P<word>if|when|before|after|once) (?P<clause>[^,;:]{6,90})\Z")
+_TRAILING_IF = re.compile(r"(?P<main>[A-Z][^,;:]{8,90}),? (?P<word>if|when|before|after) (?P<clause>[^,;:]{6,90})\Z")
 _FRONT_DATE = re.compile(rf"(?P<date>(?:In|On|Since|By|Around|During) {DATE}),? (?P<rest>\S.+)\Z")
 _THERE = re.compile(rf"There (?P<be>are|were) (?P<amount>(?:about |over |nearly |approximately |more than |at least |only |exactly )?{NUMBER}) (?P<noun>[\w -]+?)(?P<tail> (?:in|on|at|for|of|within|per|inside) .+)\Z")
 _MANY = re.compile(rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only|Exactly|Up to) )?{NUMBER}) (?P<rest>(?!percent|times|of |or |and |to )[a-z].+)\Z", re.IGNORECASE)
@@ -44,6 +44,7 @@ _PERCENT = re.compile(rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More t
 _ABBREVIATION = re.compile(r"(?P<words>(?:[A-Za-z][\w’'-]+[ -]){1,7}[A-Za-z][\w’'-]+) \((?P<short>[A-Z][A-Za-z&/-]{1,7})\)")
 _CALLED = re.compile(r"(?P<what>An? .{8,90}?) is (?:called|known as|termed|referred to as) (?P<name>(?:an? |the )?[\w -]{3,40})\Z")
 _MEANS = re.compile(r"(?:The (?:term|word|abbreviation) )?[“\"]?(?P<name>[\w][\w -]{1,40}?)[”\"]? (?:means|stands for|refers to) (?P<meaning>.{6,})\Z")
+_DANGLING = re.compile(r"\bthat (?:time|point|case|way|date|period)\b|\b(?:greater|more|less|higher|lower|longer|so|not|necessary|possible|applicable|required|needed|desired)\Z")
 _PRONOUN_IN = re.compile(r"\b(?:" + "|".join(sorted(PRONOUNS - {"you", "your", "one", "that", "which", "who"})) + r")\b", re.IGNORECASE)
 
 
@@ -53,6 +54,8 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
     if not found or _PRONOUN_IN.search(found["clause"].split(" that ")[0]):
         return
     word, clause = found["word"].lower(), found["clause"]
+    if _DANGLING.search(clause) or re.match(r"let it|go to|otherwise", found["main"], re.IGNORECASE):
+        return
     main = found["main"][:1].lower() + found["main"][1:]
     if word not in ("before", "after", "unless") and not _is_clause(clause) and "ing" not in clause:
         return
@@ -100,6 +103,8 @@ def goals(core: str, context: Context) -> Iterator[Draft]:
     if not found or _PRONOUN_IN.search(found["goal"]):
         return
     goal, main = found["goal"], found["main"]
+    if len(goal.split()) < 3:
+        return
     if _imperative(main):
         yield Draft(f"How do you {goal}?", f"how to {goal}", main, "instruction", goal, 1.3)
         return
@@ -164,7 +169,7 @@ def counts(core: str, context: Context) -> Iterator[Draft]:
     if not clause or not (share or clause.plural):
         return
     after = first_part(clause.rest)
-    subject = clause.subject[:1].lower() + clause.subject[1:] if many else context.lower_first(clause.subject)
+    subject = rest[: len(clause.subject)] if many else context.lower_first(clause.subject)
     if "," in after or len(after.split()) < 2 or re.search(r"\b(?:years?|months?|days?|weeks?|minutes?|hours?) (?:later|ago)", subject):
         return
     asks = f"{'What percentage of' if share else 'How many'} {subject} {clause.finite} {after}?"
@@ -207,11 +212,11 @@ def _phrase_for(short: str, words: list[str]) -> str:
 def terms(core: str, context: Context) -> Iterator[Draft]:
     """A sheet that jams is called a misfeed. -> What is a sheet that jams called?"""
     found = _CALLED.match(core)
-    if found and not _PRONOUN_IN.search(found["what"]) and found["what"].count(" is ") == 0:
+    if found and not re.search(r"\w for a ", core) and not _PRONOUN_IN.search(found["what"]) and found["what"].count(" is ") == 0:
         what = context.lower_first(found["what"])
         yield Draft(f"What is {what} called?", f"what {what} is called", found["name"], "definition", found["name"], 1.0)
     means = _MEANS.match(core)
-    if means and not _PRONOUN_IN.search(means["name"]) and " " not in means["name"].replace("the ", ""):
+    if means and not re.search(r"\w for a ", core) and not _PRONOUN_IN.search(means["name"]) and " " not in means["name"].replace("the ", ""):
         name = means["name"]
         yield Draft(f"What does the term “{name}” mean?", f"what the term “{name}” means", means["meaning"], "definition", name, 1.0)
 

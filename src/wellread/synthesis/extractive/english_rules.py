@@ -33,6 +33,7 @@ from wellread.synthesis.extractive.facts import Draft
 Rule = Callable[[Clause], Draft | None]
 
 _ABOUT = r"(?:about|around|approximately|roughly|nearly|almost|up to|at least|at most|more than|less than|over|under|only|exactly|just|no more than|a maximum of|a minimum of|a total of)"
+_COMPLETE_VERBS = frozenset("die open begin end start close happen fall retire graduate collapse expire".split())
 _TIME = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centuries|working days?|business days?|calendar days?)"
 _DATE_END = re.compile(rf"(?P<before>.*?)\s*\b(?P<date>(?:in|on|since|until|around|during|by) (?:about |approximately )?{DATE})\Z")
 _AMOUNT = re.compile(
@@ -108,6 +109,8 @@ def _where(clause: Clause) -> Draft | None:
     if not found or re.search(rf"\b{DATE}", found["place"]):
         return None
     place = first_part(found["place"])
+    if re.match(r"(?:at|in|on) (?:night|least|most|any|all|the time|the morning|average|\d|one)", place):
+        return None
     question = f"Where {clause.invert(found['verb'])}?"
     if found["verb"] in ("found", "held") and not re.match(r"(?:in|at|near|on) (?:the )?[A-Z]", place):
         return None
@@ -195,6 +198,8 @@ def _strand(clause: Clause, participle: str, rest: str) -> Draft | None:
         answer = first_part(rest[len(preposition) :].strip())
         if preposition == "to" and participle in ("used", "designed", "intended", "required", "trained"):
             return _purpose(clause, participle, answer)
+        if preposition == "by":
+            answer = re.sub(rf" (?:in|on|around|about) {DATE}\Z", "", answer)
         if re.match(rf"(?:\d|{DATE})", answer) or answer.split()[0] in ("which", "whom", "this"):
             return None
         if answer.endswith("ed") or answer.split()[0].endswith("ing") and preposition != "by" and participle != "used":
@@ -276,7 +281,9 @@ def _when(clause: Clause) -> Draft | None:
     if not found or re.search(r"\b(?:between|from|and|,)\s*\Z", found["before"]):
         return None
     before = found["before"].rstrip(" ,")
-    if re.search(rf"{DATE}|\bbut\b|, ", before) or (clause.tense == "be" and not before):
+    if re.search(rf"{DATE}|\b(?:but|that|which|who|because)\b|, ", before):
+        return None
+    if not before and clause.verb not in _COMPLETE_VERBS or first_part(before) != before:
         return None
     if clause.tense == "be" and not re.match(r"(?:\w+ly )?(?:[a-z]+(?:ed|en|wn|ng)|built|held|made|led|born|founded|set|fought|sold|won|lost|sent|bought|brought|taught|put|kept|begun|cut|hit|first \w+ed) ?", before + " "):
         return None
@@ -309,11 +316,9 @@ def _within(clause: Clause) -> Draft | None:
     if not found or not found["before"]:
         return None
     unit = found["unit"] if found["unit"].endswith("s") else found["unit"] + "s"
-    draft = _by_adverbial(clause, found["before"], found["within"], f"Within how many {unit}")
-    if draft and found["tail"]:
-        question = draft.question[:-1] + found["tail"] + "?"
-        return Draft(question, draft.about + found["tail"], draft.answer, "number", clause.subject, 1.1)
-    return draft
+    return _by_adverbial(
+        clause, found["before"], found["within"], f"Within how many {unit}{found['tail']}"
+    )
 
 
 def _for_time(clause: Clause) -> Draft | None:
@@ -328,7 +333,10 @@ def _by_adverbial(
     clause: Clause, before: str, answer: str, asks: str, tail: str = ""
 ) -> Draft | None:
     before = before.rstrip(" ,")
-    if ", " in before or before.split()[-1:] in (["and"], ["or"], ["at"], ["to"], ["the"]):
+    last = before.split()[-1] if before else ""
+    if not before or ", " in before or last in FUNCTION_WORDS or first_part(before) != before:
+        return None
+    if re.search(r"\b(?:that|which|who|because|when|if|while|but)\b|:", before):
         return None
     question = f"{asks} {clause.invert(before)}{tail}?"
     about = f"{asks.lower()} {clause.plain(before)}{tail}"
@@ -348,7 +356,7 @@ def _dimension(clause: Clause) -> Draft | None:
 
 def _value(clause: Clause) -> Draft | None:
     """The capacity is 24 litres -> What is the capacity?"""
-    if clause.tense != "be" or clause.plural or not _MEASURED.match(clause.rest):
+    if clause.auxiliary != "is" or clause.plural or not _MEASURED.match(clause.rest):
         return None
     if is_person(head_noun(clause.subject)) or not clause.subject.startswith("the "):
         return None
@@ -369,7 +377,8 @@ def _duration(clause: Clause) -> Draft | None:
     found = _DURATION.match(rest)
     if not found:
         return None
-    tail = (verb if clause.tense == "modal" else "") + found["tail"]
+    trail = re.split(rf" and (?:{_ABOUT} )?{NUMBER}|, | but ", found["tail"])[0]
+    tail = (verb if clause.tense == "modal" else "") + trail
     question = f"How long {clause.invert(tail.strip())}?"
     about = f"how long {clause.plain(tail.strip())}"
     return Draft(question, about, found["span"], "number", clause.subject, 1.3)
@@ -380,7 +389,7 @@ _UNITLESS = re.compile(r"(?:of|or|and|to|in|times|percent|at|on|by|is|was|more|m
 
 def _count(clause: Clause) -> Draft | None:
     """S holds 24 litres of water -> How many litres of water does S hold?"""
-    if clause.tense in ("be", "modal") or clause.verb in ("last", "take"):
+    if clause.tense in ("be", "modal") or clause.verb in ("last", "take", "measure"):
         return None
     found = _AMOUNT.match(clause.rest)
     if not found:
@@ -398,7 +407,7 @@ def _count(clause: Clause) -> Draft | None:
 
 
 def _much(clause: Clause, rest: str) -> Draft | None:
-    answer = re.split(r",| (?:and|but|when|with|without) ", rest)[0]
+    answer = re.split(r",| (?:but|when|with|without) | and (?=[a-z]+s )", rest)[0]
     return Draft(
         f"How much {clause.invert('')}?",
         f"how much {clause.plain('')}",
@@ -450,6 +459,8 @@ def _why(clause: Clause) -> Draft | None:
         return None
     if re.search(r"\b(?:not|only|simply|partly|largely|just|mainly)\Z", before):
         return None
+    if clause.tense == "be" and re.match(r"(?:a|an|the) ", before):
+        return None
     question = f"Why {clause.invert(before)}?"
     return Draft(question, f"why {clause.plain(before)}", f"because {reason}", "reason", clause.subject, 1.1)
 
@@ -471,6 +482,8 @@ def _prepositional_object(clause: Clause) -> Draft | None:
     for preposition in _PREPOSITIONAL.get(clause.verb, ()):
         if clause.rest.startswith(preposition + " "):
             answer = first_part(clause.rest[len(preposition) + 1 :])
+            if re.search(r"\w for (?:a|the) ", answer) and clause.verb == "stand":
+                return None
             if len(answer.split()) < 2 or answer.split()[0] in ("which", "whom", "this", "it"):
                 return None
             asks = f"What {clause.invert(preposition)}?"
