@@ -42,6 +42,8 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 Location = tuple[int | str, ...]
+# Options whose wrong values may be keys or passwords: a mistake in them is told without the value.
+_UNSEEN: tuple[Location, ...] = (("api_key",), ("base_url",))
 
 
 def read_settings(path: Path, model: type[S], *, environment: Mapping[str, str] | None = None) -> S:
@@ -136,7 +138,8 @@ def _describe(error: ErrorDetails, tree: Any, path: Path, model: type[Settings])
     where = _place(path, tree, location, at_value=True)
     message = error["msg"].removeprefix("Value error, ")
     seen = error.get("input")
-    shown = f" (found {seen!r})" if isinstance(seen, str | int | float | bool) else ""
+    plain = isinstance(seen, str | int | float | bool) and location[-1:] not in _UNSEEN
+    shown = f" (found {seen!r})" if plain else ""
     return f"{where} {_dotted(location)}: {message[:1].lower()}{message[1:]}{shown}"
 
 

@@ -126,9 +126,7 @@ def epub(title: str, *chapters: tuple[str, str]) -> bytes:
         'unique-identifier="i"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
         f'<dc:title>{title}</dc:title><dc:identifier id="i">x</dc:identifier>'
         "<dc:language>en</dc:language></metadata><manifest>"
-        + "".join(
-            f'<item id="{n}" href="{n}" media-type="application/xhtml+xml"/>' for n in names
-        )
+        + "".join(f'<item id="{n}" href="{n}" media-type="application/xhtml+xml"/>' for n in names)
         + "</manifest><spine>"
         + "".join(f'<itemref idref="{n}"/>' for n in names)
         + "</spine></package>",
@@ -234,5 +232,3 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return put
-
-

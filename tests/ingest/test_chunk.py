@@ -33,7 +33,9 @@ ANY_TEXT = st.one_of(
 )
 BUDGETS = st.builds(
     lambda size, overlap, least: IngestSettings(
-        chunk_size=size, chunk_overlap=min(overlap, size // 2), min_chunk_tokens=min(least, size // 2)
+        chunk_size=size,
+        chunk_overlap=min(overlap, size // 2),
+        min_chunk_tokens=min(least, size // 2),
     ),
     st.integers(16, 120),
     st.integers(0, 40),
@@ -118,7 +120,11 @@ def test_a_heading_of_the_same_level_closes_the_one_before():
 
 
 def test_a_heading_with_no_text_after_it_is_a_rejection_with_its_span():
-    (rejection,) = [r for r in split(Document("d", f"{SENTENCE}\n\n# The end"), SMALL) if isinstance(r, Rejection)]
+    (rejection,) = [
+        r
+        for r in split(Document("d", f"{SENTENCE}\n\n# The end"), SMALL)
+        if isinstance(r, Rejection)
+    ]
     assert (rejection.reason, rejection.detail) == ("heading_without_text", "# The end")
     assert rejection.id == f"d#{len(SENTENCE) + 2}-{len(SENTENCE) + 11}"
 

@@ -357,3 +357,11 @@ def rows(base: KnowledgeBase) -> dict[str, int]:
         found = dict(db.execute("SELECT id, row FROM chunks").fetchall())
     db.close()
     return found
+
+
+def test_a_closed_knowledge_base_says_so(build: Build) -> None:
+    base = build(CORPUS)
+    base.close()
+    base.close()
+    with pytest.raises(KnowledgeBaseError, match="closed database"):
+        base.search("alpha")

@@ -8,7 +8,8 @@ from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.terms import key_terms
 
 CORPUS = {
-    "glacier": "The glaciers of the Alps are melting. Each glacier loses ice, and NASA measures the ice of every glacier.",
+    "glacier": "The glaciers of the Alps are melting. Each glacier loses ice, and NASA measures "
+    "the ice of every glacier.",
     "rivers": "The rivers of the Alps carry water and ice to the sea in every year, 1999 and 2000.",
     "water": "Water is measured in every river and in the sea.",
 }
@@ -18,7 +19,7 @@ def test_the_rarest_and_most_repeated_words_come_first_as_they_are_spelled(
     build: Callable[..., KnowledgeBase], retriever_type: str
 ) -> None:
     base = build(CORPUS, retriever_type=retriever_type)
-    (chunk, *_) = base.neighbours("glacier#0-108") if False else [next(base.chunks())]
+    chunk = next(base.chunks())
     terms = key_terms(chunk, base)
     assert terms[0] == "glacier"
     assert "NASA" in terms

@@ -26,7 +26,8 @@ def document(number: int) -> str:
     series = f"{name} {100 + number}"
     return f"""# The {series} {thing}
 
-The {series} is a {thing} that works with {stuff}. It was introduced on {1 + number % 27} March 20{10 + number % 15}.
+The {series} is a {thing} that works with {stuff}.
+It was introduced on {1 + number % 27} March 20{10 + number % 15}.
 The {series} was designed by {person}. The workshop of {person} is located in {town}.
 
 ## Data of the {series}
@@ -37,8 +38,10 @@ The motor of the {series} needs {200 + 10 * number} watts. The {series} has {2 +
 ## Care of the {series}
 
 The filter of the {series} must be cleaned every {10 + number} days.
-The warranty of the {series} lasts {12 + number} months. The {series} must not be stored below {number} degrees.
-A service of the {series} costs {40 + number} euros. The {series} can be ordered in {3 + number % 5} colours.
+The warranty of the {series} lasts {12 + number} months.
+The {series} must not be stored below {number} degrees.
+A service of the {series} costs {40 + number} euros.
+The {series} can be ordered in {3 + number % 5} colours.
 """
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from wellread.errors import InputError, NothingMadeError, StorageError
 from wellread.pipelines.project import read_project
 from wellread.pipelines.rag_data import make_rag_data
 from wellread.storage.files import read_jsonl
+
+
+ONE_CHUNK = document(0).split("## Data")[0]
 
 
 def rows(path: Path) -> list[dict]:
@@ -112,9 +116,7 @@ def test_the_users_turn_is_learned_as_specified_and_can_be_left_out(tmp_path):
 def test_groups_have_the_asked_size_and_hold_the_turns_before(tmp_path):
     out, _ = run(tmp_path, rag_data={"num_items_per_group": 4, "held_out_percentage": 0.0})
     shown = [len(line["segments"]) for line in rows(out / "axolotl_rag_conversations.jsonl")]
-    assert all(
-        one < two for n, (one, two) in enumerate(zip(shown, shown[1:], strict=False)) if (n + 1) % 4
-    )
+    assert all(one < two for n, (one, two) in enumerate(pairwise(shown)) if (n + 1) % 4)
 
 
 # -- the contexts
@@ -211,7 +213,7 @@ def test_shares_are_exact(tmp_path):
 
 
 def test_prepared_data_names_each_context_once(tmp_path):
-    out, report = run(tmp_path)
+    out, _ = run(tmp_path)
     prepared = rows(out / "rag_prepared_data.jsonl")
     assert len({row["_key"] for row in prepared}) == len(prepared)
     assert all(set(row["rag_chunks"][0]) == {"text", "metadata"} for row in prepared)
@@ -278,9 +280,9 @@ def test_a_document_that_is_held_out_is_seen_by_no_training_example(tmp_path):
 
 
 def test_a_changed_option_takes_effect_in_the_same_folder(tmp_path):
-    out, report = run(tmp_path, rag_data={"rag_failure_percentage": 0.0})
+    _, report = run(tmp_path, rag_data={"rag_failure_percentage": 0.0})
     assert report.counts["training"]["kinds"]["failure"] == 0
-    out, report = run(
+    _, report = run(
         tmp_path,
         rag_data={
             "rag_failure_percentage": 1.0,
@@ -319,7 +321,7 @@ def test_an_edited_document_and_a_new_one_are_noticed(tmp_path):
 def test_chunk_size_is_honoured(tmp_path):
     _, small = run(tmp_path / "a", ingest={"chunk_size": 60})
     _, large = run(tmp_path / "b", ingest={"chunk_size": 400})
-    assert small.counts["stages"]["chunk"]["in"] > 2 * large.counts["stages"]["chunk"]["in"]
+    assert small.counts["stages"]["chunk"]["in"] >= 2 * large.counts["stages"]["chunk"]["in"]
 
 
 def test_running_a_finished_command_again_writes_the_same_bytes(tmp_path):
@@ -383,7 +385,7 @@ def test_a_folder_where_nothing_can_be_read_counts_the_reasons(tmp_path):
 
 def test_a_corpus_of_one_chunk_makes_a_success(tmp_path):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.md").write_text("The Alba pump weighs 12 kg. The Alba pump has 4 wheels.")
+    (tmp_path / "in" / "a.md").write_text(ONE_CHUNK)
     shares = {"rag_failure_percentage": 0.0}
     report = make_rag_data(project(tmp_path / "in", tmp_path / "out", rag_data=shares))
     assert report.counts["training"]["examples"] == 1
@@ -391,7 +393,7 @@ def test_a_corpus_of_one_chunk_makes_a_success(tmp_path):
 
 def test_a_corpus_of_one_chunk_has_no_failures_and_says_why(tmp_path):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.md").write_text("The Alba pump weighs 12 kg. The Alba pump has 4 wheels.")
+    (tmp_path / "in" / "a.md").write_text(ONE_CHUNK)
     shares = {
         "rag_failure_percentage": 1.0,
         "rag_partial_percentage": 0,
@@ -404,7 +406,7 @@ def test_a_corpus_of_one_chunk_has_no_failures_and_says_why(tmp_path):
 
 
 def test_more_passages_than_chunks_is_no_error(tmp_path):
-    out, report = run(
+    _, report = run(
         tmp_path,
         1,
         rag_data={"rag_max_chunks": 50, "rag_failure_percentage": 0.0, "held_out_percentage": 0},

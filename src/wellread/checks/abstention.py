@@ -19,68 +19,83 @@ from wellread.ingest.sentences import sentence_spans
 Declining = Literal["whole", "part", "no"]
 Mark = Literal["declines", "meta", "claim"]
 
-_SOURCES = (
-    r"(?:passages?|sources?|chunks?|documents?|contexts?|texts?|excerpts?|snippets?|materials?|"
-    r"articles?|search results?|information|data|what (?:i|we) (?:was|were) given)"
+# Words that hardly mean anything but what lies before the speaker, and words that may also be the
+# subject of a claim ("documents do not contain …") and need a sign that they do not.
+_STRONG = (
+    r"(?:passages?|sources?|chunks?|context|excerpts?|snippets?|search results?|"
+    r"what (?:i|we) (?:was|were) given|(?:provided|given|available|retrieved|supplied|above|these|"
+    r"present|your) (?:\w+ )?(?:documents?|texts?|materials?|articles?|information|data|files?))"
 )
+_SOURCES = rf"(?:{_STRONG}|documents?|texts?|materials?|articles?|information|data)"
 _SAYS = (
-    r"(?:say|state|mention|contain|include|provide|specify|tell|give|cover|address|answer|indicate|"
-    r"explain|describe|discuss|list|offer|have|hold|reveal|clarify|help|show|name|settle)"
+    r"(?:say|state|mention|specify|tell|answer|explain|describe|discuss|clarify|address|indicate|"
+    r"(?:provide|give|contain|include|offer|have) (?:\w+ ){0,3}?(?:information|details?|answers?|"
+    r"instructions?|guidance|data|mention|figures?|explanation))"
 )
+_HOLDS = r"(?:contain|include|provide|give|cover|list|offer|have|hold|reveal|help|show|name|settle)"
 _NOT = r"(?:do not|does not|did not|don['’]t|doesn['’]t|didn['’]t|cannot|can['’]t|never)"
+_HOW = r"(?:\w+ly )?"
 _CANNOT = (
-    r"(?:can ?not|can['’]t|could not|couldn['’]t|am not able to|am unable to|was unable to|"
-    r"(?:is|are) unable to|unable to|not possible to|impossible to|do not|don['’]t|did not|didn['’]t)"
+    r"(?:can ?not|can['’]t|could not|couldn['’]t|am (?:not able|unable) to|was unable to|"
+    r"(?:do|did)(?: not|n['’]t))"
 )
+_GAP = r"[^.!?;]"
 _ENGLISH = (
-    rf"\b{_SOURCES}\b[^.!?;]{{0,60}}\b{_NOT}\s+(?:\w+ly\s+|directly\s+|actually\s+)?{_SAYS}",
-    rf"\b(?:none|neither|nothing|no part)\b[^.!?;]{{0,20}}\b(?:of|in)\b[^.!?;]{{0,30}}\b"
-    rf"(?:{_SOURCES}|here|these|them)\b(?![^.!?;]*\b(?:wrong|harmful)\b)",
-    rf"\bno {_SOURCES}\b[^.!?;]{{0,40}}\b(?:{_SAYS}s?|available|given|provided|about|on|found)\b",
+    rf"\b(?:{_SOURCES}|they|these)\b{_GAP}{{0,60}}\b{_NOT} {_HOW}{_SAYS}\b",
+    rf"\b{_STRONG}\b{_GAP}{{0,60}}\b{_NOT} {_HOW}{_HOLDS}\b",
+    rf"\b(?:none|neither|nothing|no part)\b{_GAP}{{0,15}}\b(?:of|in)\b{_GAP}{{0,25}}\b{_STRONG}\b",
+    rf"\bno {_STRONG}\b{_GAP}{{0,40}}\b(?:{_SAYS}s?|{_HOLDS}s?|available|given|found)\b",
     rf"\b(?:is|are|was|were)(?: not|n['’]t) (?:\w+ly )?(?:stated|mentioned|given|provided|included|"
-    rf"contained|specified|covered|answered|found|addressed|available|in|part of)\b[^.!?;]{{0,60}}"
-    rf"\b{_SOURCES}\b",
-    rf"\b{_SOURCES}\b[^.!?;]{{0,50}}\b(?:(?:is|are) silent|leaves? (?:this|it|that )?open|"
-    rf"(?:is|are)(?: not|n['’]t) (?:sufficient|enough|helpful|relevant)|lacks?|fails? to|"
-    rf"(?:is|are) missing|(?:is|are) insufficient)\b",
-    rf"\b(?:not|n['’]t|no|insufficient|lacks? (?:of )?)\s*(?:enough |sufficient |any |specific |direct |"
-    rf"relevant |further |clear )*information\b",
-    rf"\b(?:i|we)\b[^.!?;]{{0,20}}\b{_CANNOT} (?:\w+ )?(?:find|tell|say|see|answer|determine|know|"
-    rf"locate|provide|give|have)\b",
-    r"\b(?:it is|it['’]s) (?:not (?:clear|stated|possible|specified|mentioned|known)|unclear|"
-    r"impossible|unknown)\b",
-    rf"\b(?:unable|not possible|impossible|cannot be|can['’]t be|could not be|not enough|insufficient)"
-    rf"(?: to be| to)? (?:answer(?:ed)?|determined?|sa(?:y|id)|tell|told|found|find|known|context)\b",
-    rf"\b(?:there is|there['’]s|there are|there was|i have|i see|i find) (?:no|not any|nothing)\b"
-    rf"[^.!?;]{{0,60}}\b(?:{_SOURCES}|mention|answer|here)\b",
-    r"\b(?:this|it|that|the answer) is (?:not|nowhere) (?:to be found )?(?:in|among) (?:the|these|my)\b",
+    rf"contained|specified|covered|answered|found|addressed|available|in|part of)\b{_GAP}{{0,40}}"
+    rf"\b{_STRONG}\b",
+    rf"\b{_STRONG}\b{_GAP}{{0,50}}\b(?:(?:is|are) silent|leaves? (?:this |it |that )?open|"
+    r"(?:is|are)(?: not|n['’]t) (?:\w+ly )?(?:sufficient|enough|helpful|relevant)|lacks?|fails? to|"
+    r"(?:is|are) (?:insufficient|unrelated))\b",
+    r"\b(?:is|are)(?: not|n['’]t) (?:\w+ly )?(?:mentioned|specified|stated)\W*$",
+    r"\b(?:not|n['’]t (?:\w+ )?|no|insufficient|lack of) ?(?:enough |sufficient |any |specific |"
+    r"direct |relevant |further |clear |detailed )*information\b",
+    rf"\b(?:i|we)\b{_GAP}{{0,20}}\b{_CANNOT} (?:\w+ )?(?:find|tell|say|see|answer|determine|know|"
+    r"locate|provide|give|have)\b",
+    r"\b(?:it is|it['’]s) (?:not (?:clear|stated|possible to (?:say|tell|determine|answer)|specified|"
+    r"mentioned)|unclear|impossible to (?:say|tell|determine|answer))\b",
+    r"\bunable to (?:answer|determine|find|provide|locate)\b",
+    rf"\b(?:cannot|can['’]t|could not) be (?:answered|determined|found) (?:from|in|based|with){_GAP}*"
+    rf"\b{_STRONG}\b",
+    rf"\b(?:there is|there['’]s|there are|i have|i see|i find) (?:no|not any|nothing)\b{_GAP}{{0,60}}"
+    rf"\b(?:{_STRONG}|mention|answer)\b",
+    rf"\b(?:this|it|that|the answer) is (?:not|nowhere) (?:to be found )?(?:in|among) {_GAP}{{0,15}}"
+    rf"\b{_STRONG}\b",
     r"\bi (?:do not|don['’]t) know\b",
 )
 _QUELLEN = (
-    r"(?:textstellen?|quellen?|passagen?|textpassagen?|abschnitte?n?|chunks?|dokumente?n?|"
-    r"kontext|texte?n?|stellen|auszüge?n?|unterlagen|informationen|angaben?|ausschnitte?n?)"
+    r"(?:textstellen?|quellen?|passagen?|textpassagen?|chunks?|kontext|auszüge?n?|ausschnitte?n?|"
+    r"(?:vorliegenden|gegebenen|bereitgestellten|diesen?|diesem|diesem|genannten|dem|den|im) "
+    r"(?:\w+en )?(?:dokumente?n?|texte?n?|stellen|unterlagen|informationen|abschnitte?n?))"
 )
 _KEINE = r"(?:nicht|nichts|keine?[nrsm]?|nirgends|nie)"
+_SAGEN = (
+    r"(?:sagen?|sagt|enthalten|enthält|nennen|nennt|erwähnen|erwähnt|geben|gibt|beantworten|"
+    r"beantwortet|helfen|hilft|klären|klärt|behandeln|behandelt|machen)"
+)
 _GERMAN = (
-    rf"\b(?:aus|in|laut)\b[^.!?;]{{0,40}}\b{_QUELLEN}\b[^.!?;]{{0,40}}\b{_KEINE}\b",
-    rf"\b{_QUELLEN}\b[^.!?;]{{0,40}}\b(?:sagen?|sagt|enthalten|enthält|nennen|nennt|erwähnen|erwähnt|"
-    rf"geben|gibt|beantworten|beantwortet|helfen|hilft|klären|klärt|behandeln|behandelt|machen)\b"
-    rf"[^.!?;]{{0,40}}\b{_KEINE}\b",
-    rf"\b{_QUELLEN}\b[^.!?;]{{0,30}}\b(?:offen|schweigen|schweigt|reich(?:en|t) nicht)\b",
+    rf"\b(?:aus|in|laut)\b{_GAP}{{0,25}}\b{_QUELLEN}\b{_GAP}{{0,40}}\b{_KEINE}\b",
+    rf"\b{_QUELLEN}\b{_GAP}{{0,30}}\b{_SAGEN}\b{_GAP}{{0,30}}\b{_KEINE}\b",
+    rf"\b{_QUELLEN}\b{_GAP}{{0,30}}\b(?:offen|schweigen|schweigt|reich(?:en|t) nicht)\b",
     rf"\b(?:keine|keiner|keines|kein) (?:der |dieser )?(?:\w+en )?{_QUELLEN}\b",
-    rf"\b(?:steht|stehen|findet sich|finden sich|ist|sind|wird|werden|geht)\b[^.!?;]{{0,50}}\b{_KEINE}\b"
-    rf"[^.!?;]{{0,40}}\b(?:{_QUELLEN}|hervor|erwähnt|angegeben|enthalten)\b",
-    rf"\bich\b[^.!?;]{{0,40}}\b{_KEINE}\b[^.!?;]{{0,40}}\b(?:finden|gefunden|angabe|angaben|sagen|"
-    rf"beantworten|information(?:en)?|antworten)\b",
-    rf"\bich (?:kann|konnte|finde|weiß|habe)\b[^.!?;]{{0,50}}\b{_KEINE}\b",
-    r"\b(?:lässt|lassen) sich\b[^.!?;]{0,60}\bnicht (?:beantworten|sagen|feststellen|entnehmen)\b",
-    r"\b(?:lässt|lassen) (?:das |dies |es )?offen\b|\bbleibt offen\b|\bist unklar\b|\bes ist nicht klar\b",
+    rf"\b(?:steht|stehen|findet sich|finden sich|ist|sind|wird|werden)\b{_GAP}{{0,40}}\b{_KEINE}\b"
+    rf"{_GAP}{{0,30}}\b(?:in|den|aus)\b{_GAP}{{0,20}}\b{_QUELLEN}\b",
+    rf"\b{_KEINE} hervor\b|\b{_KEINE} (?:erwähnt|angegeben)\W*$",
+    rf"\bich\b{_GAP}{{0,40}}\b{_KEINE}\b{_GAP}{{0,40}}\b(?:finden|gefunden|angaben?|sagen|"
+    r"beantworten|information(?:en)?|antworten)\b",
+    rf"\bich (?:kann|konnte|finde|weiß) {_GAP}{{0,50}}\b{_KEINE}\b",
+    rf"\b(?:lässt|lassen) sich\b{_GAP}{{0,60}}\bnicht (?:beantworten|sagen|feststellen|entnehmen)\b",
+    r"\b(?:lässt|lassen) (?:das |dies |es )?offen\b|\bbleibt offen\b|\bist unklar\b",
     r"\bkeine (?:angaben?|informationen?|antwort|hinweise?)\b",
 )
 _OTHERS = (
     r"\b(?:les (?:passages|sources|documents|textes)|le (?:texte|document|contexte))\b[^.!?;]{0,30}"
     r"\bne\b[^.!?;]{0,30}\bpas\b",
-    r"\bje (?:ne|n['’])\b[^.!?;]{0,20}\b(?:trouve|sais|peux)\b[^.!?;]{0,5}\bpas\b",
+    r"\bje (?:ne |n['’])[^.!?;]{0,20}\b(?:trouve|sais|peux)\b[^.!?;]{0,5}\bpas\b",
     r"\b(?:los (?:pasajes|textos|documentos)|las fuentes|el (?:texto|contexto|documento))\b"
     r"[^.!?;]{0,10}\bno\b",
     r"\bno (?:puedo|pude|se puede) (?:encontrar|responder|determinar|decir)\b",
@@ -92,29 +107,43 @@ _OTHERS = (
 )
 _DECLINES = re.compile("|".join((*_ENGLISH, *_GERMAN, *_OTHERS)), re.IGNORECASE)
 
-_META = re.compile(
+# Openings and closings that claim nothing, wherever they stand.
+_PHRASES = re.compile(
     "|".join(
         (
-            # what the sources do speak of
-            rf"\b(?:they|these|the|their|all|both|its?)\b(?: \w+){{0,3}}?(?: {_SOURCES})?"
-            r"(?: \w+){0,2}? (?:deals? with|covers?|(?:is|are) (?:only )?about|discuss(?:es)?|"
-            r"speaks? of|talks? about|focus(?:es)? on|concerns?|(?:is|are) limited to|only mentions?)\b",
-            r"^\s*(?:instead,? )?(?:what they (?:do )?cover|their (?:subjects?|topics?|content)|"
-            r"they (?:only|mainly|mostly|instead))\b",
-            r"\b(?:sie|darin|stattdessen)\b[^.!?]{0,20}\b(?:behandel\w+|handel\w+|geht es|um|über)\b",
-            r"\bihre? (?:themen|inhalt|thema)\b|\bzu finden ist darin\b|\bgeht es darin um\b",
-            # what would be needed
-            r"\b(?:would|should|could|might|may) (?:\w+ )?(?:be (?:needed|required|necessary|helpful)|"
-            r"need|settle|help|have to|be answered|answer|consult|check|contain)\b",
-            r"\bi would need\b|\byou (?:may|might|could|should|would) (?:want|need|have)?\s?(?:to )?"
-            r"(?:consult|check|look|refer|ask|contact|provide)\b",
-            r"\bplease (?:give|provide|consult|check|share|refer|let me)\b|\bif you (?:can )?"
-            r"(?:give|provide|share)\b|\b(?:additional|more|further) (?:information|context|sources?)"
-            r" (?:is|are|would|may|might)\b",
-            r"\b(?:wäre|wären|bräuchte|könnte|müsste|ließe|brauche)\b|\bbitte geben sie\b",
-            r"\b(?:i|we) (?:will|would|['’]ll) not guess\b|\bsorry\b|\bapologi[sz]e\b|\bunfortunately\b"
-            r"\W*$|\bleider\b\W*$|\btut mir leid\b",
-            r"\bfeel free\b|\blet me know\b",
+            r"^\W*(?:sure|certainly|of course|ok(?:ay)?|great question|thanks?(?: you)?|yes|no|ja|nein|"
+            r"gerne?|natürlich|hello|hi|enjoy)\W*$",
+            r"^\W*(?:no|nein),? (?:it|that|this|das|es) (?:is|ist) (?:not|nicht) (?:so|allowed|permitted|"
+            r"the case|possible|erlaubt|möglich|der fall)\W*$",
+            rf"^\W*(?:sure\b|based\b|according\b|here\b|the following\b)[^.!?:]{{0,200}}:\W*$",
+            rf"^[^.!?:]{{0,80}}\b(?:{_STRONG}|here(?:['’]s| is| are)|the following|answer|question|"
+            r"steps|summary)\b[^.!?:]{0,120}:\W*$",
+            rf"\b(?:please )?note (?:that|:)[^.!?]{{0,60}}\b{_STRONG}\b",
+            r"\b(?:sorry|apologi[sz]e)\b|\btut mir leid\b|\bfeel free to\b|\blet me know\b",
+        )
+    ),
+    re.IGNORECASE,
+)
+# What goes with declining, once an answer has declined: what the sources do speak of, what would
+# be needed. Anywhere else the same words may be a claim ("They cover the lid").
+_AFTERWARDS = re.compile(
+    "|".join(
+        (
+            rf"\b(?:they|these|{_STRONG})\b(?: \w+){{0,3}}? (?:deals? with|covers?|(?:is|are) (?:only )?"
+            r"about|discuss(?:es)?|speaks? of|talks? about|focus(?:es)? on|concerns?|describes?|"
+            r"(?:is|are) limited to|only mentions?|mentions?|mainly)\b",
+            r"^\W*(?:and |und )?(?:instead,? )?(?:what they|their (?:subjects?|topics?|content))\b",
+            r"\b(?:sie|darin|stattdessen|themen|inhalt|textstellen|quellen)\b[^.!?]{0,40}\b(?:behandel\w+|"
+            r"handel\w+|geht es|gehen|sind|ist|beschränkt|drehen|beschreiben)\b|\bgeht es (?:darin )?um\b"
+            r"|\bzu finden ist darin\b",
+            rf"\b(?:source|document|text|manual|information|context|details?|guide|record|report|"
+            r"passage)s?\b[^.!?]{0,120}\b(?:would|could|should|might|may|needed|required|necessary)\b",
+            rf"\b(?:would|could|should|might|need)\b[^.!?]{{0,60}}\b(?:source|document|text|manual|"
+            r"information|context|details?|guide|record|report|passage)s?\b",
+            r"\bwould be (?:needed|required|necessary)\b|\bplease (?:give|provide|consult|check|share)\b",
+            r"\b(?:consult|check with|refer to|contact)\b",
+            r"\b(?:wäre|wären|bräuchte|könnte|müsste|ließe|brauche|nötig)\b|\bbitte geben sie\b",
+            r"\b(?:will|would|['’]ll) not guess\b",
         )
     ),
     re.IGNORECASE,
@@ -124,26 +153,36 @@ _TURN = re.compile(
     r"|[;:]\s+",
     re.IGNORECASE,
 )
-_SAYS_WHAT = re.compile(r"[^\W_]{2,}")
+_SAYS_WHAT = re.compile(r"\w")
 _LONGEST = 4_000
 
 
 def clauses(answer: str, language: str = "") -> Iterator[tuple[int, int, Mark]]:
     """Start, end and mark of every clause of `answer`, in order.
 
-    Clauses are sentences, cut again where one turns ("…, but …") or after a colon.
+    Clauses are sentences; one that declines is cut again where it turns ("…, but …", "…: …").
     """
+    declined = False
     for start, end in answer_sentences(answer, language):
-        sentence = answer[start:end]
-        if len(sentence) > _LONGEST or not _DECLINES.search(sentence):
-            yield start, end, "meta" if _is_meta(sentence) else "claim"
-            continue
-        at = start
-        for match in (*_TURN.finditer(sentence), None):
-            stop = end if match is None else start + match.start()
-            if stop > at:
-                yield at, stop, _mark(answer[at:stop])
-            at = stop if match is None else start + match.end()
+        for at, stop in _parts(answer, start, end):
+            mark = _mark(answer[at:stop], declined)
+            declined = declined or mark == "declines"
+            yield at, stop, mark
+
+
+def _parts(answer: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence whole, or cut at its turns where it declines."""
+    sentence = answer[start:end]
+    if len(sentence) > _LONGEST or not _DECLINES.search(sentence):
+        yield start, end
+        return
+    at = start
+    for match in _TURN.finditer(sentence):
+        if start + match.start() > at:
+            yield at, start + match.start()
+        at = start + match.end()
+    if at < end:
+        yield at, end
 
 
 def answer_sentences(answer: str, language: str = "") -> Iterator[tuple[int, int]]:
@@ -171,13 +210,11 @@ def declines(answer: str, language: str = "") -> Declining:
     return "part" if "claim" in marks else "whole"
 
 
-def _mark(clause: str) -> Mark:
+def _mark(clause: str, declined: bool) -> Mark:
+    if len(clause) > _LONGEST:
+        return "claim"
     if _DECLINES.search(clause):
         return "declines"
-    if _is_meta(clause) or not _SAYS_WHAT.search(clause):
+    if _PHRASES.search(clause) or not _SAYS_WHAT.search(clause):
         return "meta"
-    return "claim"
-
-
-def _is_meta(sentence: str) -> bool:
-    return len(sentence) <= _LONGEST and _META.search(sentence) is not None
+    return "meta" if declined and _AFTERWARDS.search(clause) else "claim"

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from wellread.records import Passage
 
-_SUFFIXES = (
-    "pdf|docx?|md|markdown|txt|html?|epub|pptx?|csv|jsonl?|xlsx?|rtf|odt|tex|rst|xml|ya?ml"
+_SUFFIXES = "pdf|docx?|md|markdown|txt|html?|epub|pptx?|csv|jsonl?|xlsx?|rtf|odt|tex|rst|xml|ya?ml"
+_FILE = re.compile(
+    rf"(?<![\w/.@-])[\w][\w./+-]*\.(?:{_SUFFIXES})(?:#[\w-]+)?(?![\w-])", re.IGNORECASE
 )
-_FILE = re.compile(rf"(?<![\w/.@-])[\w][\w./+-]*\.(?:{_SUFFIXES})(?:#[\w-]+)?(?![\w-])", re.IGNORECASE)
 _LINK = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]\"']+[^\s<>()\[\]\"'.,;:!?]")
 _LABEL = re.compile(
     r"\[(?:\^|chunk |passage |source |doc(?:ument)? )?(\d{1,3})\]"

@@ -153,7 +153,9 @@ class Sources:
 
     def tokens(self, window: Window) -> list[Token]:
         """The tokens that stand in `window`, in order."""
-        return [token for at in range(window.first, window.last + 1) for token in self.pieces[at].tokens]
+        return [
+            token for at in range(window.first, window.last + 1) for token in self.pieces[at].tokens
+        ]
 
     def pointer(self, window: Window) -> Evidence:
         """Where `window` lies in its chunk."""
@@ -188,7 +190,10 @@ def similar_words(one: str, other: str) -> bool:
         return False
     if longer.startswith(shorter):
         return True
-    return longer[: math.ceil(_SOFT_SHARE * len(longer))] == shorter[: math.ceil(_SOFT_SHARE * len(longer))]
+    return (
+        longer[: math.ceil(_SOFT_SHARE * len(longer))]
+        == shorter[: math.ceil(_SOFT_SHARE * len(longer))]
+    )
 
 
 def read_sources(passages: Sequence[Passage]) -> Sources:

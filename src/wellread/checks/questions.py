@@ -43,9 +43,7 @@ _TEXT = (
     r"(?:text|passages?|excerpts?|snippets?|chunks?|paragraphs?|context|extract|"
     r"source (?:text|material|document)|reading|author|writer|narrator)"
 )
-_PAPER = (
-    r"(?:documents?|articles?|sections?|chapters?|manual|book|report|paper|page|sources?|file|story)"
-)
+_PAPER = r"(?:documents?|articles?|sections?|chapters?|manual|book|report|paper|page|sources?|file|story)"
 _MENTIONS_TEXT = re.compile(
     "|".join(
         (

@@ -39,6 +39,8 @@ _TOKEN = re.compile(
     rf"|\d+(?:[.,]\d+)*[½¼¾⅓⅔⅛⅜⅝⅞⅕⅖⅗⅘]?|[½¼¾⅓⅔⅛⅜⅝⅞⅕⅖⅗⅘])"
     rf"|(?P<word>{_LETTER}+(?:['’]{_LETTER}+)*\d*(?:{_LETTER}|\d)*)"
 )
+# "No." and "No, …" answer a question; they deny nothing in the words that follow.
+_AFTER_A_NO = tuple(".,;:!")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
 _JOINS = re.compile(r"(?:[ \u00a0-]|,? and | und )?", re.IGNORECASE)
 
@@ -164,6 +166,8 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
     if _ORDINAL.fullmatch(word) and start and text[start - 1].isdigit():
         return
     if is_negator(word, language):
+        if text[end : end + 1] in _AFTER_A_NO and word.casefold() in ("no", "nein"):
+            return
         yield Token(start, end, "negator", frozenset({"not"}), place)
     elif any(c.isdigit() for c in word):
         yield Token(start, end, "code", frozenset({fold(word)}), place)

@@ -38,6 +38,7 @@ from wellread.storage.journal import Entry, Journal
 _LASTING = frozenset(
     {"bad_request", "content_filter", "context_too_long", "empty", "refused", "truncated"}
 )
+# How such a failure begins in the journal, where the keys of a value are sorted.
 _FAILURE = b'{"failure"'
 
 
@@ -157,26 +158,19 @@ class JournaledModel:
                 raise
             usage = error.usage if isinstance(error, UnusableReplyError) else Usage()
             return _failure_json(error, usage), usage
-        usage = reply.usage
-        return encode(
-            {
-                "finish_reason": reply.finish_reason,
-                "text": reply.text,
-                "usage": [usage.input_tokens, usage.output_tokens],
-            }
-        ), usage
+        return _reply_json(reply), reply.usage
 
     def _open(self, entry: Entry, *, new: bool) -> ChatReply:
         """The reply in `entry`, counted at its first use in this run; raises a kept failure."""
         value = orjson.loads(entry.reply)
-        usage = Usage(*value["usage"])
+        usage, estimated = Usage(*value["usage"]), bool(value.get("estimated"))
         if self._is_first_use(entry.number):
-            self.meter.count(usage, new=new)
+            self.meter.count(usage, new=new, estimated=estimated)
             if not new:
                 self.spending.add(Amount.of(usage, self.meter.prices))
         if "failure" in value:
             raise _failure(value["failure"])
-        return ChatReply(value["text"], value["finish_reason"], usage)
+        return ChatReply(value["text"], value["finish_reason"], usage, estimated)
 
     def _is_first_use(self, number: int) -> bool:
         """Whether this run has not used the entry before: a bit for each row of the journal."""
@@ -186,6 +180,18 @@ class JournaledModel:
         first = not self._counted[place] & bit
         self._counted[place] |= bit
         return first
+
+
+def _reply_json(reply: ChatReply) -> bytes:
+    usage = reply.usage
+    value: dict[str, Any] = {
+        "finish_reason": reply.finish_reason,
+        "text": reply.text,
+        "usage": [usage.input_tokens, usage.output_tokens],
+    }
+    if reply.estimated:
+        value["estimated"] = True
+    return encode(value)
 
 
 def _failure_json(error: ModelError, usage: Usage) -> bytes:

@@ -28,7 +28,7 @@ from wellread.records import Rejection
 T = TypeVar("T")
 R = TypeVar("R")
 
-_GRACE_S = 10.0
+_GRACE_S = 5.0
 _WINDOW = 4096
 
 
@@ -101,12 +101,11 @@ class _Crew(Generic[T, R]):
         self._window: dict[int, Done[T, R] | Failed[T]] = {}
         self._begun = 0
         self._yielded = 0
-        self._exhausted = False
-        self._error: BaseException | None = None
+        self._ended = False
+        self._error: Exception | None = None
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._workers = [asyncio.create_task(self._work()) for _ in range(max(1, in_flight))]
-        self._idle = 0
 
     async def outcomes(self) -> AsyncIterator[Done[T, R] | Failed[T]]:
         while True:
@@ -116,35 +115,48 @@ class _Crew(Generic[T, R]):
                 yield outcome
             if self._error is not None:
                 raise self._error
-            if self._exhausted and self._yielded == self._begun:
+            if self._ended and self._yielded == self._begun:
                 return
             self._arrived.clear()
             await self._arrived.wait()
 
     async def _work(self) -> None:
         try:
-            while not self._exhausted and self._error is None:
-                while self._begun - self._yielded >= self._width:
-                    self._room.clear()
-                    await self._room.wait()
-                    if self._exhausted or self._error is not None:
-                        return
+            while await self._may_go_on():
                 try:
                     record = next(self._records)
                 except StopIteration:
-                    self._exhausted = True
-                    self._room.set()
-                    self._arrived.set()
+                    self._finish()
                     return
                 place = self._begun
                 self._begun += 1
                 self._window[place] = await self._outcome(record)
                 if place == self._yielded:
                     self._arrived.set()
+        except asyncio.CancelledError:
+            self._fail(RuntimeError(f"a step of {self._stage} was cancelled from within"))
+            raise
         except Exception as error:  # noqa: BLE001 whatever it is, the reader raises it
-            self._error = self._error or error
-            self._room.set()
-            self._arrived.set()
+            self._fail(error)
+
+    async def _may_go_on(self) -> bool:
+        """Wait for room in the window; False where no further record is to be begun."""
+        while not self._ended and self._begun - self._yielded >= self._width:
+            self._room.clear()
+            await self._room.wait()
+        return not self._ended
+
+    def _finish(self) -> None:
+        """Begin nothing more, and wake whoever waits."""
+        self._ended = True
+        self._room.set()
+        self._arrived.set()
+
+    def _fail(self, error: Exception) -> None:
+        """Keep the first error for the reader."""
+        if self._error is None:
+            self._error = error
+        self._finish()
 
     async def _outcome(self, record: T) -> Done[T, R] | Failed[T]:
         try:
@@ -160,12 +172,12 @@ class _Crew(Generic[T, R]):
 
     async def stop(self) -> None:
         """Begin nothing more; give what is in flight a moment, unless nothing can be kept."""
-        self._exhausted = True
-        self._room.set()
+        self._finish()
         busy = [worker for worker in self._workers if not worker.done()]
         if not busy:
             return
-        if self._error is not None and not isinstance(self._error, StorageError):
+        # Replies on their way are paid for: let them arrive, unless they cannot be kept.
+        if not isinstance(self._error, StorageError):
             _, pending = await asyncio.wait(busy, timeout=_GRACE_S)
             busy = list(pending)
         for worker in busy:

@@ -66,7 +66,8 @@ def _paragraph(text: str, start: int, end: int) -> Iterator[Block]:
     if "\n" not in text[start:end]:
         yield _line(text, start, end)
         return
-    group_start, group_kind = start, None
+    group_start = start
+    group_kind: BlockKind | None = None
     for line_start, line_end in _lines(text, start, end):
         kind, level = _kind_of_line(text, line_start, line_end)
         if level:

@@ -11,7 +11,9 @@ import unicodedata
 
 from wellread.ingest.shifted import mend_shifted_glyphs
 
-_SPACES = dict.fromkeys(map(ord, "\u00a0\u1680\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"), " ")
+_SPACES = dict.fromkeys(
+    map(ord, "\u00a0\u1680\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"), " "
+)
 _SPACES |= dict.fromkeys(map(ord, "\u200a\u202f\u205f\u3000\t\x0b"), " ")
 _BREAKS = dict.fromkeys(map(ord, "\r\x0c\x1c\x1d\x1e\x85\u2028\u2029"), "\n")
 # Zero width and soft hyphen, byte order marks, direction overrides, invisible tag characters:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from wellread.ingest.characters import mend_characters
 from wellread.ingest.contents import drop_contents
 from wellread.ingest.gutenberg import unwrap_book
-from wellread.ingest.lines import join_broken_words
+from wellread.ingest.lines import join_broken_words, join_spaced_words
 from wellread.ingest.running import drop_blank_notes, drop_inline_heads, drop_running_lines
 from wellread.ingest.structure import has_no_lines, recover_structure
 from wellread.records import PageSpan
@@ -55,10 +55,10 @@ def clean(text: str) -> Cleaned:
     text = join_broken_words(_tidy(text), done)
     if has_no_lines(text):
         text = drop_inline_heads(drop_blank_notes(text), done)
-        text = drop_contents(text, done)
+        text = join_spaced_words(drop_contents(text, done), done)
         text = _tidy(recover_structure(text, done))
     else:
-        text = _tidy(drop_contents(drop_blank_notes(text), done))
+        text = _tidy(_part_bullets(drop_contents(drop_blank_notes(text), done)))
     return Cleaned(text, fields=book.fields if book else {}, done=done)
 
 
@@ -73,8 +73,8 @@ def clean_pages(pages: Sequence[tuple[int, str]]) -> Cleaned:
     spans: list[PageSpan] = []
     at = 0
     for (number, _), rest in zip(pages, kept, strict=True):
-        body = _tidy(drop_contents(drop_blank_notes("\n".join(rest)), done)).strip()
-        body = join_broken_words(body, done)
+        body = _part_bullets(drop_contents(drop_blank_notes("\n".join(rest)), done))
+        body = join_broken_words(_tidy(body).strip(), done)
         if not body:
             continue
         glue = _glue(parts[-1], body) if parts else ""
@@ -85,6 +85,11 @@ def clean_pages(pages: Sequence[tuple[int, str]]) -> Cleaned:
     return Cleaned("".join(parts), tuple(spans), done=done)
 
 
+def _part_bullets(text: str) -> str:
+    """A bullet straight after a colon or a dash gets a line of its own."""
+    return _INLINE_BULLET.sub("\n", text) if " • " in text else text
+
+
 def _tidy(text: str) -> str:
     """No white space at line ends, at most one empty line, nothing at both ends."""
     if unicodedata.is_normalized("NFC", text) is False:
@@ -93,8 +98,6 @@ def _tidy(text: str) -> str:
         text = _TRAILING.sub("", text)
     if "\n\n\n" in text:
         text = _EMPTY_LINES.sub("\n\n", text)
-    if " • " in text:
-        text = _INLINE_BULLET.sub("\n", text)
     return text.rstrip().lstrip("\n")
 
 

@@ -94,7 +94,9 @@ class DuplicateIndex:
         self._keep(chunk.id, hashes, keys)
         return None
 
-    def _most_similar(self, hashes: NDArray[np.uint64], keys: list[int]) -> tuple[str, float] | None:
+    def _most_similar(
+        self, hashes: NDArray[np.uint64], keys: list[int]
+    ) -> tuple[str, float] | None:
         """Candidates by how many bands they share, the earliest first among equals, verified."""
         import numpy as np
 
@@ -141,7 +143,9 @@ def shingle_hashes(text: str) -> NDArray[np.uint64]:
     import numpy as np
 
     parts = shingles(text)
-    digests = (hashlib.blake2b(part.encode("utf-8", "replace"), digest_size=8).digest() for part in parts)
+    digests = (
+        hashlib.blake2b(part.encode("utf-8", "replace"), digest_size=8).digest() for part in parts
+    )
     return np.unique(np.frombuffer(b"".join(digests), dtype=np.uint64))
 
 

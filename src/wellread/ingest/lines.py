@@ -8,9 +8,13 @@ from collections.abc import Sequence
 _BROKEN = re.compile(r"(?<=[^\W\d_])[-‐]\n[ \t]*(?=[^\W\d_])")
 _BROKEN_WORD = re.compile(r"[^\W\d_]+[-‐]\n[ \t]*[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
+_SPACED = re.compile(r"\b([^\W\d_]{2,})- ([^\W\d_]{2,})\b")
+_AFTER_OPEN_HYPHEN = frozenset("and or to und oder bis et ou y o e".split())
 _TAIL = re.compile(r"[^\W\d_]+$")
 _HEAD = re.compile(r"[^\W\d_]+")
-_OPENS = re.compile(r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s|#{1,6}\s|\|)")
+_OPENS = re.compile(
+    r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s|#{1,6}\s|\|)"
+)
 _LOOK = 60
 
 
@@ -40,6 +44,21 @@ def join_broken_words(text: str, done: dict[str, int]) -> str:
     return text
 
 
+def join_spaced_words(text: str, done: dict[str, int]) -> str:
+    """Join words like "large- scale", whose line end became a space, as the document has them."""
+    known = {word.lower() for word in _WORD.findall(text)}
+
+    def mend(broken: re.Match[str]) -> str:
+        left, right = broken[1], broken[2]
+        for whole in (f"{left}-{right}", left + right):
+            if whole.lower() in known and right not in _AFTER_OPEN_HYPHEN:
+                done["hyphens_joined"] = done.get("hyphens_joined", 0) + 1
+                return whole
+        return broken[0]
+
+    return _SPACED.sub(mend, text)
+
+
 def _keeps_hyphen(left: str, right: str, known: set[str]) -> bool:
     if right[0].isupper():
         return True
@@ -60,7 +79,11 @@ def paragraphs_of(lines: Sequence[str]) -> str:
         if not stripped:
             parts.append("\n\n")
             continue
-        if parts and not parts[-1].endswith("\n\n") and _starts_paragraph(parts[-1], stripped, full):
+        if (
+            parts
+            and not parts[-1].endswith("\n\n")
+            and _starts_paragraph(parts[-1], stripped, full)
+        ):
             parts.append("\n\n")
         elif parts and not parts[-1].endswith("\n\n"):
             parts.append("\n")

@@ -32,7 +32,9 @@ def ocr_page(pdf: Any, number: int, program: str, language: str = "") -> str:
     scale = min(_DPI / 72, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
     image = page.render(scale=scale, grayscale=True).to_numpy()
     command = [program, "stdin", "stdout", "-l", _LANGUAGES.get(language, "eng")]
-    ran = subprocess.run(command, input=_pgm(image), capture_output=True, timeout=_SECONDS, check=False)
+    ran = subprocess.run(
+        command, input=_pgm(image), capture_output=True, timeout=_SECONDS, check=False
+    )
     return ran.stdout.decode("utf-8", "replace") if ran.returncode == 0 else ""
 
 

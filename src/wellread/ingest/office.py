@@ -17,9 +17,7 @@ def read_office(path: Path) -> dict[str, Any]:
     """Markdown of the file with what it says about itself."""
     import kreuzberg
 
-    config = kreuzberg.ExtractionConfig(
-        output_format="markdown", use_cache=False, disable_ocr=True
-    )
+    config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)
     try:
         result = kreuzberg.extract_file_sync(str(path), config=config)
     except kreuzberg.KreuzbergError as error:

@@ -63,7 +63,9 @@ def _is_locked(message: str) -> bool:
 
 def _is_title(title: str) -> bool:
     """Whether the field holds a title and not the name of the file it was printed from."""
-    return not re.search(r"\.(docx?|pdf|indd|tex|dvi|qxd|ppt|pptx)\b|^untitled|^microsoft word", title, re.I)
+    return not re.search(
+        r"\.(docx?|pdf|indd|tex|dvi|qxd|ppt|pptx)\b|^untitled|^microsoft word", title, re.I
+    )
 
 
 def _page_text(pdf: Any, number: int) -> str:
@@ -153,7 +155,9 @@ def _table(grid: Mapping[str, Any]) -> str:
         content = " ".join(str(cell.get("content", "")).split()).replace("|", "\\|")
         rows.setdefault(cell["row"], {})[cell["col"]] = content
     width = int(grid.get("cols") or 0)
-    lines = ["| " + " | ".join(row.get(i, "") for i in range(width)) + " |" for row in rows.values()]
+    lines = [
+        "| " + " | ".join(row.get(i, "") for i in range(width)) + " |" for row in rows.values()
+    ]
     return "\n".join([*lines[:1], "|" + " --- |" * width, *lines[1:]]) if lines else ""
 
 

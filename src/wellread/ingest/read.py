@@ -17,7 +17,6 @@ named ``path:line`` and may also be `bad_line`, `no_text` or `duplicate_id`; a p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from wellread.ingest.formats import ROWS, TEXT, check_magic
 from wellread.ingest.language import detect
 from wellread.ingest.rows import read_rows
 from wellread.ingest.settings import IngestSettings
+from wellread.ingest.titles import title_of
 from wellread.ingest.worker import Worker
 from wellread.records import Document, Metadata, Rejection
 
@@ -105,9 +105,7 @@ def _read_parsed(
 ) -> Iterator[Document | Rejection]:
     reply = worker.read(file.path)
     for problem in reply["problems"]:
-        yield Rejection(
-            STAGE, f"{file.id}:{problem['page']}", problem["reason"], problem["detail"]
-        )
+        yield Rejection(STAGE, f"{file.id}:{problem['page']}", problem["reason"], problem["detail"])
     pages = reply.get("pages")
     cleaned = clean(reply["text"]) if pages is None else clean_pages(pages)
     yield _document(file, cleaned, reply["title"], reply["metadata"], settings)
@@ -132,16 +130,3 @@ def _document(
         metadata=metadata,
         pages=cleaned.pages,
     )
-
-
-def title_of(text: str, path: str) -> str:
-    """The first Markdown heading near the start of `text`, else the file's name made readable.
-
-    >>> title_of("Some text.", "manuals/pump_x200-guide.txt")
-    'pump x200 guide'
-    """
-    heading = re.search(r"^#{1,2}[ \t]+(.{1,120}?)[ \t#]*$", text[:2000], re.M)
-    if heading:
-        return heading[1].strip("*_ ")
-    stem = path.rpartition("/")[2].rpartition(".")[0]
-    return re.sub(r"[\s_-]+", " ", stem).strip() or path

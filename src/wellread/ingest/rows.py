@@ -1,4 +1,4 @@
-"""Files of rows: .jsonl, one document a line, and .csv. Read with constant memory."""
+"""Files of rows: .jsonl, one document a line, and .csv. Lines of .jsonl are read one by one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wellread.ingest.clean import clean
 from wellread.ingest.decode import decode
 from wellread.ingest.language import detect
 from wellread.ingest.settings import IngestSettings
+from wellread.ingest.titles import title_of
 from wellread.records import Document, Rejection
 
 _STAGE = "read"
@@ -29,7 +30,9 @@ def read_rows(path: Path, file_id: str, settings: IngestSettings) -> Iterator[Do
     return _read_csv(path, file_id, settings)
 
 
-def _read_jsonl(path: Path, file_id: str, settings: IngestSettings) -> Iterator[Document | Rejection]:
+def _read_jsonl(
+    path: Path, file_id: str, settings: IngestSettings
+) -> Iterator[Document | Rejection]:
     number = 0
     with path.open("rb") as file:
         while line := file.readline(_MAX_LINE + 1):
@@ -88,6 +91,7 @@ def _name(value: Any) -> str:
 
 def _read_csv(path: Path, file_id: str, settings: IngestSettings) -> Iterator[Document | Rejection]:
     text, _ = decode(path.read_bytes())
+    csv.field_size_limit(_MAX_LINE)
     try:
         dialect: Any = csv.Sniffer().sniff(text[:65536], delimiters=",;\t|")
     except csv.Error:
@@ -104,7 +108,8 @@ def _read_csv(path: Path, file_id: str, settings: IngestSettings) -> Iterator[Do
         raise DocumentError("damaged", f"line {reader.line_num}: {error}") from error
     cleaned = clean("\n\n".join(paragraphs))
     if cleaned.text:
-        yield Document(file_id, cleaned.text, "", file_id, settings.language)
+        language = settings.language or detect(cleaned.text)
+        yield Document(file_id, cleaned.text, title_of("", file_id), file_id, language)
     else:
         yield Rejection(_STAGE, file_id, "no_text", "a header and no rows")
 

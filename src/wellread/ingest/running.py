@@ -20,14 +20,18 @@ _MIN_PAGES = 3
 _EDGE_LINES = 3
 _MAX_HEAD = 140
 _NUMBER = re.compile(r"(?:\b[a-z]+-)?\d+(?:-\d+)*|\b[ivxlc]+\b")
-_BLANK_NOTE = re.compile(r"[ \t]*\(?this page (?:is )?(?:intentionally )?left blank\.?\)?[ \t]*", re.I)
+_BLANK_NOTE = re.compile(
+    r"[ \t]*\(?this page (?:is )?(?:intentionally )?left blank\.?\)?[ \t]*", re.I
+)
 
 
 def drop_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:
     """The pages' lines without running heads, feet and page numbers."""
     edges = [_edges(lines) for lines in pages]
     running = _running_keys([[_key(pages[n][i]) for i in edges[n]] for n in range(len(pages))])
-    repeated = Counter(key for n, lines in enumerate(pages) for key in {_key(lines[i]) for i in edges[n]})
+    repeated = Counter(
+        key for n, lines in enumerate(pages) for key in {_key(lines[i]) for i in edges[n]}
+    )
     kept = []
     for lines, edge in zip(pages, edges, strict=True):
         dropped = {i for i in edge if _key(lines[i]) in running}
@@ -71,6 +75,7 @@ _WINDOWS = (8, 7, 6, 5, 4)
 _MIN_HEADS = 6
 _MAX_TITLE_WORDS = 14
 _TOKEN = re.compile(r"\S+")
+_SMALL = frozenset("a an and as at by for from in of on or the to with und von der die das".split())
 
 
 def drop_inline_heads(text: str, done: dict[str, int]) -> str:
@@ -116,7 +121,7 @@ def _cores(
     """Repeated neighbours of labels that read like a title, where the labels differ."""
     places: dict[tuple[str, ...], list[int]] = {}
     for i, core in neighbours.items():
-        if all(word[0].isupper() or word[0].isdigit() for word in core):
+        if all(_opens_title(word, small=False) for word in core):
             places.setdefault(core, []).append(i)
     return {
         core: found
@@ -140,10 +145,18 @@ def _with_titles(
 
 
 def _shared(tokens: Sequence[str], one: int, other: int) -> int:
-    """How many tokens before two places are the same."""
-    count = 0
+    """How many tokens before two places are the same and read like a title."""
+    title = count = 0
     while count < _MAX_TITLE_WORDS and count < min(one, other):
-        if tokens[one - 1 - count] != tokens[other - 1 - count]:
+        word = tokens[one - 1 - count]
+        if word != tokens[other - 1 - count] or not _opens_title(word, small=True):
             break
         count += 1
-    return count
+        if _opens_title(word, small=False):
+            title = count
+    return title
+
+
+def _opens_title(word: str, *, small: bool) -> bool:
+    """Whether `word` has a capital or is a number; or, with `small`, a small word of titles."""
+    return word[0].isupper() or word[0].isdigit() or (small and word in _SMALL)

@@ -12,7 +12,7 @@ import re
 
 _SHIFT = 29
 _WORD = r"[\x04-\x08\x0b\x0c\x0e-\x1f!-a]+"
-_RUN = re.compile(rf"(?:\x03[ \n]?|{_WORD}[ \n]?)+")
+_RUN = re.compile(rf"(?<![b-z])(?:\x03[ \n]?|{_WORD}[ \n]?)+")
 _TOKEN = re.compile(rf"\x03|{_WORD}|[ \n]")
 _CONTROL = re.compile(r"[\x03-\x08\x0b\x0c\x0e-\x1f]")
 _KNOWN_WORD = re.compile(r"[A-Za-z]{2,}")
@@ -26,13 +26,13 @@ _COMMON = frozenset(
 
 def mend_shifted_glyphs(text: str, done: dict[str, int]) -> str:
     """`text` with shifted runs restored; `done` counts them as ``shifted_runs``."""
-    known: set[str] | None = None
+    known: frozenset[str] = frozenset()
     parts: list[str] = []
     at = 0
     for run in _RUN.finditer(text):
         if not _CONTROL.search(run[0]):
             continue
-        if known is None:
+        if not known:
             known = _COMMON | {word.lower() for word in _KNOWN_WORD.findall(_unshifted(text))}
         mended = _mend_run(run[0], known)
         if mended is not None:
@@ -47,7 +47,7 @@ def _unshifted(text: str) -> str:
     return _RUN.sub(lambda run: " " if _CONTROL.search(run[0]) else run[0], text)
 
 
-def _mend_run(run: str, known: set[str]) -> str | None:
+def _mend_run(run: str, known: frozenset[str]) -> str | None:
     """The run restored, or None where that would not be clearly better."""
     words = good = 0
     parts: list[str] = []
@@ -65,7 +65,7 @@ def _mend_run(run: str, known: set[str]) -> str | None:
     return re.sub(r" +(?=[ \n])", "", "".join(parts))
 
 
-def _reading(token: str, known: set[str]) -> str:
+def _reading(token: str, known: frozenset[str]) -> str:
     """The token as it stands, shifted whole, or shifted in its control codes: what reads as text."""
     shifted = "".join(chr(ord(char) + _SHIFT) for char in token)
     controls = _CONTROL.sub(lambda code: chr(ord(code[0]) + _SHIFT), token)
@@ -87,7 +87,7 @@ def _is_pronounceable(word: str) -> bool:
     return 0.2 <= vowels / len(letters) <= 0.75
 
 
-def _is_text(token: str, known: set[str]) -> bool:
+def _is_text(token: str, known: frozenset[str]) -> bool:
     """Whether a token reads as a number, or as words that the document knows."""
     if not _TEXTUAL.match(token):
         return bool(re.fullmatch(r"[–—.,;:!?()\"'-]+", token))

@@ -11,7 +11,9 @@ import re
 
 _MIN_LENGTH = 4_000
 _LONG_LINE = 1_500
-_PARAGRAPH = re.compile(r"(?<=\s)((?:\d{1,2}|[A-Z])-(\d{1,3}))\.(?=\s[A-Z“\"(])")
+_PARAGRAPH = re.compile(
+    r"(?<!\S)(?<!paragraph )(?<!paragraphs )(?<!through )(?<!figure )(?<!table )((?:\d{1,2}|[A-Z])-(\d{1,3}))\.(?=\s[A-Z“\"(])"
+)
 _BULLET = re.compile(r"\s*•\s+")
 _CAPTION = re.compile(r"(?<=[.!?:”)]) (?=(?:Figure|Table) [A-Z\d]{1,2}-\d{1,3}\. [A-Z])")
 _GLYPH_BULLET = re.compile(r"(?<=[.—:;,\w]) (?:z|q|n|l|o) (?=[A-Z][a-z])")
@@ -19,7 +21,9 @@ _MIN_BULLETS = 10
 _MAX_SKIP = 4
 _MAX_HEADING_WORDS = 14
 _SENTENCE_END = re.compile(r"[.!?:;—)”\"]\s|\n")
-_SMALL = frozenset("a an and as at by for from in of on or the to with vs von und der die das".split())
+_SMALL = frozenset(
+    "a an and as at by for from in of on or the to with vs von und der die das".split()
+)
 
 
 def has_no_lines(text: str) -> bool:
@@ -62,7 +66,8 @@ def _numbered_paragraphs(text: str) -> list[int]:
     for match in _PARAGRAPH.finditer(text):
         own_chapter, number = match[1].rpartition("-")[0], int(match[2])
         counts_up = own_chapter == chapter and last < number <= last + _MAX_SKIP
-        if counts_up or (number == 1 and _is_next_chapter(chapter, own_chapter)):
+        opens = number <= (1 if chapter else _MAX_SKIP) and _is_next_chapter(chapter, own_chapter)
+        if counts_up or opens:
             chapter, last = own_chapter, number
             starts.append(match.start())
     return starts
@@ -86,7 +91,9 @@ def _heading_before(text: str, low: int, paragraph: int) -> int:
     if words[0] in ("Chapter", "Appendix") and not text.startswith("1.", paragraph + 2):
         return paragraph  # a running head that was not recognised: a chapter opens with number 1
     loud = [word for word in words if word.lower() not in _SMALL]
-    reads_so = words[-1][-1].isalpha() and ")" not in words and not any(w[0].islower() for w in loud)
+    reads_so = (
+        words[-1][-1].isalpha() and ")" not in words and not any(w[0].islower() for w in loud)
+    )
     return start if reads_so else paragraph
 
 

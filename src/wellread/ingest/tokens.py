@@ -124,7 +124,9 @@ _UNIT = 64
 
 # Classes of characters, and what one of each costs in 1/64 token. Small letters cost nothing
 # by themselves: their pairs do.
-_SPACE, _NEWLINE, _LOWER, _UPPER, _DIGIT, _MARK, _HAN, _SYLLABLE, _ACCENTED, _SCRIPT, _OTHER = range(11)
+_SPACE, _NEWLINE, _LOWER, _UPPER, _DIGIT, _MARK, _HAN, _SYLLABLE, _ACCENTED, _SCRIPT, _OTHER = (
+    range(11)
+)
 _WEIGHTS = (5, 52, 0, 4, 63, 31, 84, 68, 0, 40, 150)
 
 _PAIR_UNIT = 3

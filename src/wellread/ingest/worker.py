@@ -53,7 +53,8 @@ class Worker:
 
     def read(self, path: Path) -> dict[str, Any]:
         """What the child found in `path`; raises DocumentError with the reason it could not."""
-        if self._files >= _FILES_PER_CHILD:
+        died = self._process is not None and self._process.poll() is not None
+        if died or self._files >= _FILES_PER_CHILD:
             self.stop()
         process = self._process or self._start()
         self._files += 1

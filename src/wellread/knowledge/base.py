@@ -95,6 +95,7 @@ class KnowledgeBase:
         self._manifest = manifest
         self._store = store
         self._retriever = RETRIEVERS[self.settings.retriever_type](folder, self.settings)
+        self._closed = False
         self._seen_version = -1
         self._languages: tuple[str, ...] = ()
 
@@ -165,9 +166,11 @@ class KnowledgeBase:
         self._after_change()
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._retriever.close()
-        self._store.close()
+        """Let go of the files; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._retriever.close()
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -290,7 +293,7 @@ class KnowledgeBase:
         self._refresh()
         terms = query_terms(query[:_QUERY_CHARACTERS], self._languages)
         asked = Query(query, terms, required_facts(where))
-        ranked = self._ranked(asked, min(top_k, _MAX_STEP) + _LOOKAHEAD)
+        ranked = self._ranked(asked, min(top_k, _MAX_STEP))
         chosen = select(ranked, top_k, self.settings, exclude)
         if neighbours:
             chosen = self._widened(chosen, neighbours)
@@ -298,8 +301,10 @@ class KnowledgeBase:
 
     def _ranked(self, query: Query, step: int) -> Iterator[tuple[Chunk, float]]:
         """All matching chunks, best first, read from the store a step at a time."""
+        # The last hit may be one of a tie that goes on, so a few more are asked for than are read.
+        ahead = step + _LOOKAHEAD
         scored = by_score_and_id(
-            lambda limit: self._retriever.search(query, limit), self._store.ids_at, step
+            lambda limit: self._retriever.search(query, limit), self._store.ids_at, ahead
         )
         while batch := list(itertools.islice(scored, step)):
             chunks = self._store.chunks_at([hit.row for hit in batch])

@@ -52,10 +52,8 @@ def _check(document: Document, chunks: tuple[Chunk, ...]) -> None:
             raise InputError(f"{where}: says it belongs to document {chunk.document_id!r}")
         if chunk.id in seen:
             raise InputError(f"{where}: the chunk id occurs twice in the document")
-        if (
-            not 0 <= chunk.start <= chunk.end
-            or document.text[chunk.start : chunk.end] != chunk.text
-        ):
+        inside = 0 <= chunk.start <= chunk.end <= len(document.text)
+        if not inside or document.text[chunk.start : chunk.end] != chunk.text:
             raise InputError(
                 f"{where}: its text is not characters {chunk.start} to {chunk.end} of the document"
             )

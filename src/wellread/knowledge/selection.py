@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from wellread.knowledge.analysis import plain_words
 from wellread.knowledge.settings import KnowledgeSettings
@@ -17,6 +16,8 @@ from wellread.records import Chunk
 Ranked = tuple[Chunk, float]
 _RUN = 3
 _LONG_WORD = 20
+_SAMPLED = 24
+_SAMPLE_SHARE = 0.5
 _COMPARED_CHARACTERS = 20_000
 
 
@@ -49,7 +50,9 @@ class _Compared:
 
     def __init__(self, text: str) -> None:
         self._text = text[:_COMPARED_CHARACTERS]
-        self._words = frozenset(self._text.split())
+        self._words = self._text.split()
+        self._sample = self._words[:: len(self._words) // _SAMPLED + 1]
+        self._distinct = frozenset(self._words)
 
     @functools.cached_property
     def _runs(self) -> frozenset[tuple[str, ...]]:
@@ -58,24 +61,24 @@ class _Compared:
             return frozenset({tuple(words)})
         return frozenset(zip(words, words[1:], words[2:], strict=False))
 
-    @property
-    def _has_spaces(self) -> bool:
-        return len(self._words) * _LONG_WORD > len(self._text)
+    def _may_repeat(self, other: _Compared) -> bool:
+        """Whether enough of a sample of words is in the other text.
+
+        Texts with four in five runs in common share far more than half of their words. Where
+        words are not set apart by spaces there is nothing to sample.
+        """
+        if len(self._words) * _LONG_WORD < len(self._text):
+            return True
+        common = sum(map(other._distinct.__contains__, self._sample))
+        return common >= len(self._sample) * _SAMPLE_SHARE
 
     def repeats(self, other: _Compared, overlap: float) -> bool:
         """Whether the two share at least `overlap` of their runs."""
-        # Texts with four in five runs in common share far more than half of their words.
-        spaced = self._has_spaces and other._has_spaces
-        if spaced and not _jaccard_reaches(self._words, other._words, overlap / 2):
+        if not self._may_repeat(other):
             return False
-        return _jaccard_reaches(self._runs, other._runs, overlap)
-
-
-def _jaccard_reaches(first: Set[Any], second: Set[Any], overlap: float) -> bool:
-    if min(len(first), len(second)) < overlap * max(len(first), len(second)):
-        return False
-    common = len(first & second)
-    return common >= overlap * (len(first) + len(second) - common)
+        first, second = self._runs, other._runs
+        common = len(first & second)
+        return common >= overlap * (len(first) + len(second) - common)
 
 
 class _Seen:

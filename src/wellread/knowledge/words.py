@@ -46,6 +46,9 @@ class WordIndex:
         self._title_boost = settings.title_boost
         self._position = self._read_position()
         self._index = self._open()
+        # No thread that watches the folder: `catch_up` says when to look again.
+        self._index.config_reader("manual")
+        self._index.reload()
         self._searcher = self._index.searcher()
 
     @property
@@ -209,7 +212,8 @@ class WordIndex:
         return max(self._searcher.doc_freq(field, term) for field in ("words", "title"))
 
     def close(self) -> None:
-        """Let go of the files; tantivy does so when the objects go."""
+        """Let go of the files, which tantivy holds for as long as its objects live."""
+        del self._searcher, self._index
 
 
 def _schema() -> tantivy.Schema:

@@ -60,11 +60,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """One reply; `finish_reason` is the server's word, ``stop`` where the reply is whole."""
+    """One reply; `finish_reason` is the server's word, ``stop`` where the reply is whole.
+
+    `estimated` says that the server did not count the tokens, and `usage` is our estimate.
+    """
 
     text: str
     finish_reason: str = "stop"
     usage: Usage = Usage()
+    estimated: bool = False
 
 
 class ChatModel(Protocol):

@@ -6,7 +6,7 @@ a problem and what follows from it:
     busy, unreachable       the call waits without its slot, as long as the server says, and goes
                             again; only the deadline ends it
     broken, unusable        again after a growing, jittered wait, at most `max_retries` times
-    truncated               once more
+    truncated               twice more, where it is drawn at random
     rejected                ModelError for this record
     a refused key, no such model, no credit, down for everyone
                             AuthenticationError or EndpointError: for everyone, at once
@@ -37,6 +37,7 @@ _BACKOFF_S = 0.5
 _BACKOFF_MOST_S = 60.0
 _MAX_BODY = 32_000_000
 _CONNECT_S = 30.0
+_REDRAWS = 2
 _REJECTED_EVERYONE = 20
 _FORBIDDEN_EVERYONE = 3
 _FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
@@ -44,7 +45,10 @@ _FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 
 @dataclass(slots=True)
 class _Course:
-    """How one request fares: attempts by kind, and the tokens that unusable replies took."""
+    """How one request fares: attempts by kind, and the tokens that unusable replies took.
+
+    `until` is when it is given up, counted from the first time it was sent.
+    """
 
     failures: int = 0
     busy: int = 0
@@ -52,17 +56,20 @@ class _Course:
     until: float = 0.0
     usage: Usage = field(default_factory=Usage)
 
+    @property
+    def wasted(self) -> bool:
+        """Whether unusable replies were paid for."""
+        return self.usage != Usage()
+
 
 class EndpointClient:
     """A `ChatModel` behind an `Endpoint`; an async context manager, used from one event loop.
 
-    `environment` stands in for ``os.environ``. `estimated` counts the replies whose tokens the
-    server did not count.
+    `environment` stands in for ``os.environ``.
     """
 
     def __init__(self, endpoint: Endpoint, *, environment: Mapping[str, str] | None = None) -> None:
         self.endpoint = endpoint
-        self.estimated = 0
         self._environment = os.environ if environment is None else environment
         self._session: aiohttp.ClientSession | None = None
         self._limiter: Limiter | None = None
@@ -136,7 +143,7 @@ class EndpointClient:
             if found.reason == "bad_request" and (simpler := next(forms, None)):
                 form, body = simpler, request_body(self.endpoint, request, simpler)
                 continue
-            await limiter.sleep(self._wait_s(found, course, body))
+            await limiter.sleep(self._wait_s(found, course, request, body))
 
     def _forms(self, request: ChatRequest) -> Iterator[Form]:
         """How to ask for JSON: the form that works, or while none has, one after the other."""
@@ -204,14 +211,15 @@ class EndpointClient:
             self._form, self._form_works = form, True
         self._succeeded = True
         self._rejected = self._forbidden = 0
-        self.estimated += found.estimated
         if self.endpoint.tokens_per_minute is not None:
             tokens = reply.usage.input_tokens + reply.usage.output_tokens
             self._mean_output += 0.05 * (reply.usage.output_tokens - self._mean_output)
             self.limiter.correct(guess, tokens)
-        return replace(reply, usage=reply.usage + course.usage) if course.usage else reply
+        return replace(reply, usage=reply.usage + course.usage) if course.wasted else reply
 
-    def _wait_s(self, problem: Problem, course: _Course, body: bytes) -> float:
+    def _wait_s(
+        self, problem: Problem, course: _Course, request: ChatRequest, body: bytes
+    ) -> float:
         """Seconds until the request goes again; raises where it may not."""
         course.usage += problem.usage
         match problem.trouble:
@@ -221,8 +229,8 @@ class EndpointClient:
             case "broken" | "unusable" if course.failures < self.endpoint.max_retries:
                 course.failures += 1
                 seconds = _backoff_s(course.failures, body)
-            case "truncated" if not course.truncated and self.endpoint.max_retries:
-                course.truncated = 1
+            case "truncated" if course.truncated < self._redraws(request):
+                course.truncated += 1
                 seconds = 0.0
             case _:
                 self._note_rejection(problem)
@@ -230,6 +238,10 @@ class EndpointClient:
         if self.limiter.now() + seconds > course.until:
             raise self._failure(problem, course)
         return seconds
+
+    def _redraws(self, request: ChatRequest) -> int:
+        """How often a reply that was cut off is drawn again: never where it would be the same."""
+        return min(_REDRAWS, self.endpoint.max_retries) if request.sampling.temperature else 0
 
     def _wait_as_told(self, problem: Problem, course: _Course, body: bytes) -> float:
         told = problem.retry_after_s
@@ -279,7 +291,7 @@ class EndpointClient:
 
     def _failure(self, problem: Problem, course: _Course) -> ModelError:
         message = f"{self.name}: {problem.message}"
-        if course.usage or problem.trouble in {"unusable", "truncated"}:
+        if course.wasted or problem.trouble in {"unusable", "truncated"}:
             return UnusableReplyError(
                 message, reason=problem.reason, usage=course.usage, hint=problem.hint
             )

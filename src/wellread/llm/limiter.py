@@ -33,7 +33,9 @@ _WINDOW = 16
 _EVERYONE = 8
 _PROBE_S = 1.0
 _PROBE_MOST_S = 10.0
-_NOBODY_THERE_S = 5.0
+_NOBODY_S = 5.0
+_NOBODY_ROW = 3
+_FOR_EVERYONE = {"busy": "refuses everyone", "broken": "fails for everyone"}
 
 
 class Bucket:
@@ -233,7 +235,7 @@ class Limiter:
 
     def _check_the_end(self, now: float, trouble: str, said: str) -> None:
         lasted = now - self._row_began
-        if not self._answered and self._row >= 3 and lasted >= _NOBODY_THERE_S:
+        if not self._answered and self._row >= _NOBODY_ROW and lasted >= _NOBODY_S:
             self.end(
                 EndpointError(
                     f"{self._name}: nobody answers at this address: {said}",
@@ -242,10 +244,10 @@ class Limiter:
                 )
             )
         elif lasted >= self._patience_s:
-            what = {"busy": "refuses everyone", "broken": "fails for everyone"}
+            what = _FOR_EVERYONE.get(trouble, "cannot be reached")
             self.end(
                 EndpointError(
-                    f"{self._name}: {what.get(trouble, 'cannot be reached')} since {lasted:.0f} s: {said}",
+                    f"{self._name}: {what} since {lasted:.0f} s: {said}",
                     reason="down",
                     hint="what was paid for is kept; run the same command again later",
                 )

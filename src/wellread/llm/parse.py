@@ -32,12 +32,12 @@ _MAX_MISTAKES = 8
 
 
 def read_json(text: str) -> Any:
-    """The JSON object or array in `text`; ValueError says what was found instead.
+    r"""The JSON object or array in `text`; ValueError says what was found instead.
 
     Taken as they come: code fences, sentences around it, trailing commas, line breaks inside
     strings.
 
-    >>> read_json('Sure! ```json\\n{"suitable": true,}\\n``` Anything else?')
+    >>> read_json('Sure! ```json\n{"suitable": true,}\n``` Anything else?')
     {'suitable': True}
     """
     if not text.strip():

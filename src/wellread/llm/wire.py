@@ -1,7 +1,7 @@
 """The OpenAI-compatible protocol as pure functions: a request to bytes, an answer to a reply.
 
-    ChatRequest --request_body--> bytes ==HTTP==> (status, headers, bytes) --read_answer--> ChatReply
-                                                                                  or --> Problem
+    ChatRequest --request_body--> bytes ==HTTP==> (status, bytes) --read_answer--> Answer
+                                                                               └─> Problem
 
 A `Problem` says what kind of trouble it is, and so what may be done about it:
 
@@ -10,7 +10,7 @@ A `Problem` says what kind of trouble it is, and so what may be done about it:
     broken      other 5xx, 408, 409, 425, or no answer of this protocol: again, a limited number
                 of times
     unusable    an answer without a choice or a text: the same
-    truncated   stopped at max_tokens: once more, it may come out shorter
+    truncated   stopped at max_tokens: drawn again, it may come out shorter
     rejected    400, 413, 422: this request will never be answered
     forbidden   403: this request, or everyone
     fatal       a wrong key, no such model, no credit: nobody will be answered
@@ -23,7 +23,7 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -64,17 +64,16 @@ class Problem:
     trouble: Trouble
     reason: str
     message: str
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     retry_after_s: float | None = None
     hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply, and whether its usage is our estimate."""
+    """A reply that can be used."""
 
     reply: ChatReply
-    estimated: bool = False
 
 
 def request_body(endpoint: Endpoint, request: ChatRequest, form: Form) -> bytes:
@@ -167,7 +166,7 @@ def _choice(choice: Mapping[str, Any], usage: Usage, estimated: bool) -> Answer 
     text = strip_thought(content) if isinstance(content, str) else ""
     if not text.strip():
         return Problem("unusable", "empty", "the reply holds no text", usage)
-    return Answer(ChatReply(text, str(finish), usage), estimated)
+    return Answer(ChatReply(text, str(finish), usage, estimated))
 
 
 def strip_thought(text: str) -> str:
@@ -272,9 +271,9 @@ def wait_s(retry_after: str, now: float | None = None) -> float | None:
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of an error, on one line: the server's message where it is where it should be.
+    r"""The beginning of an error on one line: the server's message, where it has one.
 
-    >>> excerpt(b'{"error": {"message": "no such\\\\nmodel"}}')
+    >>> excerpt(b'{"error": {"message": "no such\\nmodel"}}')
     'no such model'
     """
     text = body[:4000].decode("utf-8", "replace")

@@ -54,11 +54,14 @@ def build_corpus(
         documents = _documents(project, ledger, inputs, progress)
         pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
         try:
-            base = KnowledgeBase.build(folder, pairs, project.knowledge, replace=True)
+            KnowledgeBase.build(folder, pairs, project.knowledge, replace=True).close()
         except KnowledgeBaseError as error:
             if len(worklist):
                 raise
             raise _nothing_read(project, ledger) from error
+    # What is shown beside a chunk is chosen here (synthesis.retrieval), which needs all hits.
+    whole = project.knowledge.model_copy(update={"collapse_duplicates": False, "max_per_source": 0})
+    base = KnowledgeBase.open(folder, whole)
     held_out = _held_out(inputs, project.rag_data.held_out_percentage, project.system.seed)
     return Corpus(base, counter, inputs, held_out)
 

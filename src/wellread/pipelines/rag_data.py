@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from wellread.dialogue.render import render
 from wellread.engine.progress import Progress
 from wellread.engine.run import Failed, in_flight_for, run
 from wellread.errors import NothingMadeError
+from wellread.llm.chat import ChatModel
 from wellread.pipelines.conversations import Item, Layout, conversations, own_conversation
 from wellread.pipelines.corpus import Corpus, build_corpus
 from wellread.pipelines.ledger import Ledger
@@ -97,21 +98,29 @@ class RagDataReport:
     new_calls: int
 
 
-def make_rag_data(project: Project, *, progress: Progress | None = None) -> RagDataReport:
+def make_rag_data(
+    project: Project,
+    *,
+    models: Mapping[str, ChatModel] | None = None,
+    progress: Progress | None = None,
+) -> RagDataReport:
     """Make the data of `project` in its output folder.
 
-    Raises NothingMadeError where every chunk was dropped; the files are there all the same.
+    `models` (`small`, `large`) answer in place of the project's endpoints. Raises
+    NothingMadeError where every chunk was dropped; the files are there all the same.
     """
-    return asyncio.run(_make(project, progress or Progress.silent()))
+    return asyncio.run(_make(project, models, progress or Progress.silent()))
 
 
-async def _make(project: Project, progress: Progress) -> RagDataReport:
+async def _make(
+    project: Project, models: Mapping[str, ChatModel] | None, progress: Progress
+) -> RagDataReport:
     folder = project.path.output_dir
     async with contextlib.AsyncExitStack() as stack:
         outputs = stack.enter_context(Outputs(project))
         ledger = Ledger(outputs.rejected)
         work = stack.enter_context(Worklist(folder / ".work.sqlite", project.system.seed))
-        staff = await stack.enter_async_context(hire(project))
+        staff = await stack.enter_async_context(hire(project, models))
         corpus = build_corpus(project, work, ledger, folder / "knowledge_base", progress)
         stack.callback(corpus.base.close)
         shop = _Shop(project, staff, corpus, work, ledger, outputs, progress)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wellread.engine.calls import JournaledModel, open_model
 from wellread.errors import EndpointError
-from wellread.llm.chat import ChatReply, ChatRequest
+from wellread.llm.chat import ChatModel, ChatReply, ChatRequest
 from wellread.llm.endpoint import Endpoint
 from wellread.llm.usage import Budget, Spending, TokenReport, UsageMeter
 from wellread.pipelines.project import Project
@@ -39,29 +39,31 @@ class Staff:
 
 
 @contextlib.asynccontextmanager
-async def hire(project: Project) -> AsyncIterator[Staff]:
-    """The teacher of `project`; connections and journal are closed at the end."""
-    if project.teacher == "extractive":
+async def hire(
+    project: Project, models: Mapping[str, ChatModel] | None = None
+) -> AsyncIterator[Staff]:
+    """The teacher of `project`; connections and journal are closed at the end.
+
+    `models` answer in place of the project's endpoints.
+    """
+    if project.teacher == "extractive" and models is None:
         yield Staff(ExtractiveTeacher(), {})
         return
-    budget = Budget(**project.budget.model_dump())
-    spending = Spending(budget)
+    spending = Spending(Budget(**project.budget.model_dump()))
     async with contextlib.AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(project.path.output_dir / JOURNAL))
-        models: dict[str, JournaledModel] = {}
-        for name, endpoint in project.models.items():
+        kept: dict[str, JournaledModel] = {}
+        for name, model in (models or {}).items():
+            kept[name] = JournaledModel(model, journal, UsageMeter(model.name), spending)
+        for name, endpoint in project.models.items() if models is None else ():
             limited = with_concurrency(endpoint, project.system.concurrency_limit)
-            models[name] = await stack.enter_async_context(
-                open_model(limited, journal, spending=spending)
-            )
-        yield Staff(
-            model_teacher(project, models), {name: model.meter for name, model in models.items()}
-        )
+            opened = open_model(limited, journal, spending=spending)
+            kept[name] = await stack.enter_async_context(opened)
+        meters = {name: model.meter for name, model in kept.items()}
+        yield Staff(model_teacher(project, kept), meters)
 
 
-def model_teacher(
-    project: Project, models: Mapping[str, JournaledModel | Unreachable]
-) -> ModelTeacher:
+def model_teacher(project: Project, models: Mapping[str, ChatModel]) -> ModelTeacher:
     """A teacher that asks `models` with the prompts and forms of `project`."""
     return ModelTeacher.with_prompts(
         models,

@@ -16,7 +16,8 @@ derived from the seed and the chunk's id, so other chunks change nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -31,12 +32,12 @@ from wellread.knowledge.terms import key_terms
 from wellread.records import Chunk, Kind, Passage
 
 # Of the shorter text's word triples: from here on two texts say the same thing in part.
-_RELATED = 0.3
-# A passage that holds this share of the gold chunk's key terms may well answer the question.
-_TOO_CLOSE = 0.6
+_RELATED = 0.6
 # Characters between two chunks of one document that still make them neighbours.
 _NEIGHBOUR_GAP = 400
 _RANDOM_DRAWS = 40
+# How far down the ranking to look for passages that fit, before chunks are drawn at random.
+_DEPTHS = (8, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +78,21 @@ def simulate_retrieval(
     """The passages for one example about `chunk`; between 1 and `max_chunks` of them.
 
     `draw` gives the id of a chunk at random, used where the retriever brings too little; `allowed`
-        near_miss = _filter(chunk, "abstain", terms, allowed)
+        near_miss = _filter(chunk, "abstain", allowed)
         score, found = _search(base, chunk, query, others, near_miss)
     reason ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
     """
     wanted = int(random.integers(1, max_chunks + 1))
-    terms = key_terms(chunk, base)
-    query = " ".join(terms)
+    query = " ".join(key_terms(chunk, base))
     shown = _shown(chunk, kind, random)
     others = wanted - len(shown)
-    score, found = _search(base, chunk, query, others, _filter(chunk, kind, terms, allowed))
+    score, found = _search(base, chunk, query, others, _filter(chunk, kind, allowed))
     if kind == "failure" and not found:
-        score, found = _search(
-            base, chunk, query, others, _filter(chunk, "abstain", terms, allowed)
-        )
+        score, found = _search(base, chunk, query, others, _filter(chunk, "abstain", allowed))
     if len(found) < others:
-        fits = _filter(chunk, "abstain", terms, allowed)
-        drawn = [Passage(c, 0.0, 1) for c in _drawn(base, random, draw) if fits(c)]
-        found = _distinct((*found, *drawn), others)
+        fits = _filter(chunk, "abstain", allowed)
+        drawn = (Passage(c, 0.0, 1) for c in _drawn(base, random, draw) if fits(c))
+        found = _distinct(itertools.chain(found, drawn), others)
     if not shown and not found:
         raise NotPossibleError(
             "no chunk of the corpus is unrelated to this one", reason="no_unrelated_passages"
@@ -117,13 +115,14 @@ def _search(
     base: KnowledgeBase, gold: Chunk, query: str, count: int, fits: Callable[[Chunk], bool]
 ) -> tuple[float, list[Passage]]:
     """The score of the gold chunk, and the best `count` of the others that fit."""
-    if not query:
-        return 0.0, []
-    wanted = base.search(
-        query, 2 * count + 4, exclude=lambda other: other.id != gold.id and not fits(other)
-    )
-    score = next((p.score for p in wanted if p.chunk.id == gold.id), 0.0)
-    return score, _distinct([p for p in wanted if p.chunk.id != gold.id], count)
+    score, found = 0.0, list[Passage]()
+    for depth in _DEPTHS if query else ():
+        brought = base.search(query, depth + 2 * count)
+        score = next((p.score for p in brought if p.chunk.id == gold.id), 0.0)
+        found = _distinct((p for p in brought if fits(p.chunk)), count)
+        if len(found) == count or len(brought) < depth:
+            break
+    return score, found
 
 
 def _half(chunk: Chunk, random: np.random.Generator) -> Chunk:
@@ -147,11 +146,8 @@ def _half(chunk: Chunk, random: np.random.Generator) -> Chunk:
     )
 
 
-def _filter(
-    gold: Chunk, kind: Kind, terms: Sequence[str], allowed: Callable[[Chunk], bool]
-) -> Callable[[Chunk], bool]:
+def _filter(gold: Chunk, kind: Kind, allowed: Callable[[Chunk], bool]) -> Callable[[Chunk], bool]:
     """Whether a chunk may stand beside, or in place of, the gold chunk in an example of `kind`."""
-    folded = [term.casefold() for term in terms]
 
     def fits(other: Chunk) -> bool:
         if other.id == gold.id or not allowed(other):
@@ -160,10 +156,7 @@ def _filter(
             return not related(gold, other)
         if kind == "failure" and other.document_id == gold.document_id:
             return False
-        text = other.text.casefold()
-        shared = sum(term in text for term in folded)
-        too_close = len(folded) > 2 and shared >= _TOO_CLOSE * len(folded)
-        return not (neighbours(gold, other) or too_close or related(gold, other))
+        return not (neighbours(gold, other) or related(gold, other))
 
     return fits
 
@@ -193,7 +186,7 @@ def _drawn(base: KnowledgeBase, random: np.random.Generator, draw: Draw) -> Iter
             yield base.chunk(chunk_id)
 
 
-def _distinct(passages: Sequence[Passage], count: int) -> list[Passage]:
+def _distinct(passages: Iterable[Passage], count: int) -> list[Passage]:
     """The first `count` passages of which no two say the same."""
     kept: list[Passage] = []
     for passage in passages:

@@ -98,7 +98,11 @@ class Writer:
 
     def quote(self, fact: Fact) -> str:
         """The sentence as the passage has it, white space apart."""
-        return " ".join(self.brief.chunk.text[fact.start : fact.end].split()).replace("“", "‘").replace("”", "’")
+        return (
+            " ".join(self.brief.chunk.text[fact.start : fact.end].split())
+            .replace("“", "‘")
+            .replace("”", "’")
+        )
 
     def topics(self) -> str:
         """What the passages cover, as a list in words."""

@@ -17,7 +17,7 @@ _KIND_OF_DOCUMENT = re.compile(
     r"reference|product|technical)? ?(?:manual|guide|handbook|instructions?|leaflet|brochure|faq|"
     r"data ?sheet|specifications?|sheet|notes?|readme|document(?:ation)?|overview|introduction|"
     r"summary|report|policy|terms|conditions|questions|manuals?)\b"
-    r"|\b(?:bedienungs|benutzer|gebrauchs|betriebs|installations|kurz|montage)?"
+    r"|\b\w*"
     r"(?:anleitung|handbuch|datenblatt|merkblatt|hinweise|übersicht|einführung|bericht)\b",
     re.IGNORECASE,
 )
@@ -107,7 +107,6 @@ _FOLLOW_NAMES = frozenset(
 )
 
 
-
 def _anchor(chunk: Chunk) -> tuple[str, bool]:
     for candidate in (chunk.title, chunk.heading.split(" > ")[0]):
         name = _name_in(candidate)
@@ -128,7 +127,7 @@ def _name_in(title: str) -> str:
         name = _KIND_OF_DOCUMENT.sub("", part).strip(" -–—:,.'’")
         name = re.sub(r"\A(?:the|die|der|das|for|of|für) ", "", name, flags=re.IGNORECASE)
         name = re.sub(r" (?:for|of|to|für|und|and)\Z", "", name)
-        if name and len(name) > 2 and 1 <= len(name.split()) <= 6:
+        if name and len(name) > 2 and not name[0].islower() and 1 <= len(name.split()) <= 6:
             return name
     return ""
 

@@ -64,7 +64,7 @@ def usable(sentence: Sentence) -> bool:
     words = text.count(" ") + 1
     if not 4 <= words <= 48 or not (text[0].isupper() or text[0].isdigit()):
         return False
-    if not text.rstrip("”\"’)").endswith(".") and not (sentence.item and words > 4):
+    if not text.rstrip('”"’)').endswith(".") and not (sentence.item and words > 4):
         return False
     if text.endswith((":", ";", ",")) or _DEBRIS.search(text) or _SELF_REFERENCE.search(text):
         return False
@@ -121,14 +121,21 @@ def _plural_subject(subject: str, context: Context) -> str:
     if first in context.proper or not first[1:].islower() or not first.endswith("s"):
         return subject
     follows = subject[len(first) + 1 :][:1]
-    return subject if follows.isupper() or first.endswith(("ans", "ish")) else subject[:1].lower() + subject[1:]
+    return (
+        subject
+        if follows.isupper() or first.endswith(("ans", "ish"))
+        else subject[:1].lower() + subject[1:]
+    )
 
 
 def _split_lead(core: str, context: Context) -> tuple[str, str]:
     found = _LEAD.match(core)
     if not found or _DATE_LEAD.match(core) or found["lead"].startswith("According"):
         return "", core
-    if re.search(r"\b(?:it|they|this|these|that|he|she|his|her|their|its|addition|fact|contrast|case|turn|example|ing)\b", found["lead"]):
+    if re.search(
+        r"\b(?:it|they|this|these|that|he|she|his|her|their|its|addition|fact|contrast|case|turn|example|ing)\b",
+        found["lead"],
+    ):
         return "", core
     return found["lead"], found["rest"][:1].upper() + found["rest"][1:]
 
@@ -151,7 +158,10 @@ def resolve(text: str, before: str, context: Context) -> str:
     if context.named and _THIS_THING.match(text):
         name = context.anchor if context.anchor.startswith("the ") else f"the {context.anchor}"
         return _THIS_THING.sub(name[:1].upper() + name[1:], text, count=1)
-    if re.match(r"(?:This|That|These|Those|Such|His|Her|Its|Their|Another|Other|Others|Both|Neither|Either|Some|One|The (?:other|former|latter|same|second|resulting))\b", text):
+    if re.match(
+        r"(?:This|That|These|Those|Such|His|Her|Its|Their|Another|Other|Others|Both|Neither|Either|Some|One|The (?:other|former|latter|same|second|resulting))\b",
+        text,
+    ):
         return ""
     found = _PRONOUN.match(text)
     if not found:
@@ -185,7 +195,9 @@ _FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _ALLOWED_YOU = re.compile(r"\b(?:should|must|do|can|may) you\b|\byour?\b")
-_VAGUE_NOUN = re.compile(r"\bthe ([a-z][a-z-]+)(?= (?:is|are|was|were|in|on|at|to|with|and|or|by|from|as|after|during|before|did|does|do|must|can|should|has|have|had|[a-z]+ed)\b|\?|,|$)")
+_VAGUE_NOUN = re.compile(
+    r"\bthe ([a-z][a-z-]+)(?= (?:is|are|was|were|in|on|at|to|with|and|or|by|from|as|after|during|before|did|does|do|must|can|should|has|have|had|[a-z]+ed)\b|\?|,|$)"
+)
 _FAMILIAR = frozenset(
     "world sun moon earth country ocean sea sky internet air ground universe army navy government "
     "public past future present user enemy commander staff battlefield population military north "
@@ -208,7 +220,9 @@ def anchored(draft: Draft, context: Context) -> Draft | None:
 
 
 def _product(anchor: str) -> bool:
-    return bool(re.search(r"\b[A-Z]+-?\d|\d[A-Z]|\A[A-Z][a-z]+ \d{1,2}\Z", anchor)) and not is_code(anchor)
+    return bool(re.search(r"\b[A-Z]+-?\d|\d[A-Z]|\A[A-Z][a-z]+ \d{1,2}\Z", anchor)) and not is_code(
+        anchor
+    )
 
 
 def _anchor_lead(context: Context, question: str) -> str:
@@ -233,7 +247,11 @@ def sound(draft: Draft) -> bool:
         return False
     if _FORBIDDEN.search(_ALLOWED_YOU.sub("", question)) or question.count(",") > 4:
         return False
-    if question.count("(") != question.count(")") or re.search(r"[“”\"]", question) and question.count("“") != question.count("”"):
+    if (
+        question.count("(") != question.count(")")
+        or re.search(r"[“”\"]", question)
+        and question.count("“") != question.count("”")
+    ):
         return False
     if draft.rule != "prohibition" and answer.lower() in question.lower():
         return False
@@ -245,7 +263,7 @@ def sound(draft: Draft) -> bool:
 
 
 def _possessives_fit(draft: Draft) -> bool:
-    """"Its" and "their" may stand only for the subject of the question."""
+    """ "Its" and "their" may stand only for the subject of the question."""
     if re.search(r"\b(?:his|her)\b", draft.question):
         return draft.subject[:1].isupper()
     if re.search(r"\bits\b", draft.question):
@@ -256,8 +274,8 @@ def _possessives_fit(draft: Draft) -> bool:
 
 
 def _tells_something(answer: str, question: str) -> bool:
-    asked = {word.lower().strip(".,;“”\"()") for word in question.split()}
-    said = [word.lower().strip(".,;“”\"()?") for word in answer.split()]
+    asked = {word.lower().strip('.,;“”"()') for word in question.split()}
+    said = [word.lower().strip('.,;“”"()?') for word in answer.split()]
     return any(word not in asked and word not in FUNCTION_WORDS for word in said)
 
 

@@ -136,7 +136,12 @@ def _verb_at(words: list[str], index: int) -> Clause | None:
 def _clear_past(rest: list[str]) -> bool:
     """After an -ed form, an object or adverbial must follow at once: "recorded settlements" not."""
     first = rest[0]
-    return _object_follows(rest) or first[0].isupper() or is_plural(first) or bool(_ADVERB.match(first))
+    return (
+        _object_follows(rest)
+        or first[0].isupper()
+        or is_plural(first)
+        or bool(_ADVERB.match(first))
+    )
 
 
 def _ed(word: str) -> bool:
@@ -255,7 +260,7 @@ _LINKS = SUBORDINATORS | {"that", "to"}
 def _second_verb(clause: Clause) -> bool:
     """Whether another finite verb follows that nothing introduces: the first was none."""
     for index, raw in enumerate(words := clause.rest.split()):
-        if raw.lower().strip("“\"(") in _LINKS or raw[-1] in ",;:—)" or "—" in raw:
+        if raw.lower().strip('“"(') in _LINKS or raw[-1] in ",;:—)" or "—" in raw:
             return False
         word = raw
         certain = word in BE or word in MODALS or word in ("has", "had")
@@ -296,7 +301,18 @@ _VERB_FORMS = [v for v in THIRD if THIRD[v] not in NOUN_LIKE]
 _NEXT_VERB = re.compile(
     r"(?:,|;)? (?:and|but|or)(?: then| also| thus| so| later)? (?:"
     + "|".join(
-        sorted([*_VERB_FORMS, *BE, *MODALS, "has", "had", *(p for p in PAST if p not in BASES)])
+        sorted(
+            [
+                "travel",
+                "become",
+                *_VERB_FORMS,
+                *BE,
+                *MODALS,
+                "has",
+                "had",
+                *(p for p in PAST if p not in BASES),
+            ]
+        )
     )
     + r")\b(?! [a-z]+(?:s|es)\b(?:,|\Z))|; |, (?:(?:which|who|where|while|whereas|although|though|but|so|because) "
     r"|and (?:the|it|they|a|he|she|this|these|each|then|so) )"

@@ -36,16 +36,36 @@ _CONDITION = re.compile(
     r"(?P<word>If|When|Whenever|Before|After|Once|Unless|As soon as|While) (?P<clause>[^,;:]{6,110}), (?:then )?(?P<main>[a-zA-Z].+)\Z"
 )
 _GOAL = re.compile(r"(?:In order to|To) (?P<goal>[a-z][^,;:]{5,90}), (?P<main>[a-z].+)\Z")
-_TRAILING_IF = re.compile(r"(?P<main>[A-Z][^,;:]{8,90}),? (?P<word>if|when|before|after) (?P<clause>[^,;:]{6,90})\Z")
+_TRAILING_IF = re.compile(
+    r"(?P<main>[A-Z][^,;:]{8,90}),? (?P<word>if|when|before|after) (?P<clause>[^,;:]{6,90})\Z"
+)
 _FRONT_DATE = re.compile(rf"(?P<date>(?:In|On|Since|By|Around|During) {DATE}),? (?P<rest>\S.+)\Z")
-_THERE = re.compile(rf"There (?P<be>are|were) (?P<amount>(?:about |over |nearly |approximately |more than |at least |only |exactly )?{NUMBER}) (?P<noun>[\w -]+?)(?P<tail> (?:in|on|at|for|of|within|per|inside) .+)\Z")
-_MANY = re.compile(rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only|Exactly|Up to) )?{NUMBER}) (?P<rest>(?!percent|times|of |or |and |to )[a-z].+)\Z", re.IGNORECASE)
-_PERCENT = re.compile(rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only) )?\d[\d.,]* ?(?:%|percent)) of (?P<rest>.+)\Z")
-_ABBREVIATION = re.compile(r"(?P<words>(?:[A-Za-z][\w’'-]+[ -]){1,7}[A-Za-z][\w’'-]+) \((?P<short>[A-Z][A-Za-z&/-]{1,7})\)")
-_CALLED = re.compile(r"(?P<what>An? .{8,90}?) is (?:called|known as|termed|referred to as) (?P<name>(?:an? |the )?[\w -]{3,40})\Z")
-_MEANS = re.compile(r"(?:The (?:term|word|abbreviation) )?[“\"]?(?P<name>[\w][\w -]{1,40}?)[”\"]? (?:means|stands for|refers to) (?P<meaning>.{6,})\Z")
-_DANGLING = re.compile(r"\bthat (?:time|point|case|way|date|period)\b|\b(?:greater|more|less|higher|lower|longer|so|not|necessary|possible|applicable|required|needed|desired)\Z")
-_PRONOUN_IN = re.compile(r"\b(?:" + "|".join(sorted(PRONOUNS - {"you", "your", "one", "that", "which", "who"})) + r")\b", re.IGNORECASE)
+_THERE = re.compile(
+    rf"There (?P<be>are|were) (?P<amount>(?:about |over |nearly |approximately |more than |at least |only |exactly )?{NUMBER}) (?P<noun>[\w -]+?)(?P<tail> (?:in|on|at|for|of|within|per|inside) .+)\Z"
+)
+_MANY = re.compile(
+    rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only|Exactly|Up to) )?{NUMBER}) (?P<rest>(?!percent|times|of |or |and |to )[a-z].+)\Z",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(
+    rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only) )?\d[\d.,]* ?(?:%|percent)) of (?P<rest>.+)\Z"
+)
+_ABBREVIATION = re.compile(
+    r"(?P<words>(?:[A-Za-z][\w’'-]+[ -]){1,7}[A-Za-z][\w’'-]+) \((?P<short>[A-Z][A-Za-z&/-]{1,7})\)"
+)
+_CALLED = re.compile(
+    r"(?P<what>An? .{8,90}?) is (?:called|known as|termed|referred to as) (?P<name>(?:an? |the )?[\w -]{3,40})\Z"
+)
+_MEANS = re.compile(
+    r"(?:The (?:term|word|abbreviation) )?[“\"]?(?P<name>[\w][\w -]{1,40}?)[”\"]? (?:means|stands for|refers to) (?P<meaning>.{6,})\Z"
+)
+_DANGLING = re.compile(
+    r"\bthat (?:time|point|case|way|date|period)\b|\b(?:greater|more|less|higher|lower|longer|so|not|necessary|possible|applicable|required|needed|desired)\Z"
+)
+_PRONOUN_IN = re.compile(
+    r"\b(?:" + "|".join(sorted(PRONOUNS - {"you", "your", "one", "that", "which", "who"})) + r")\b",
+    re.IGNORECASE,
+)
 
 
 def conditions(core: str, context: Context) -> Iterator[Draft]:
@@ -54,7 +74,11 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
     if not found or _PRONOUN_IN.search(found["clause"].split(" that ")[0]):
         return
     word, clause = found["word"].lower(), found["clause"]
-    if _DANGLING.search(clause) or re.match(r"let it|go to|otherwise", found["main"], re.IGNORECASE):
+    if (
+        _DANGLING.search(clause)
+        or re.search(r"\byou have\b", clause)
+        or re.match(r"let it|go to|otherwise", found["main"], re.IGNORECASE)
+    ):
         return
     main = found["main"][:1].lower() + found["main"][1:]
     if word not in ("before", "after", "unless") and not _is_clause(clause) and "ing" not in clause:
@@ -72,8 +96,20 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
         asks = f"What {parsed.auxiliary} {subject} do {word} {clause}?"
         about = f"what {subject} {parsed.auxiliary} do {word} {clause}"
         yield Draft(asks, about, parsed.rest, "instruction", subject, 1.2)
-    elif parsed.tense == "present" and word in ("if", "when", "once", "after") and _is_present(clause) and not clause.split()[0].endswith("ing"):
-        yield Draft(f"What happens {word} {clause}?", f"what happens {word} {clause}", main, "condition", clause, 1.2)
+    elif (
+        parsed.tense == "present"
+        and word in ("if", "when", "once", "after")
+        and _is_present(clause)
+        and not clause.split()[0].endswith("ing")
+    ):
+        yield Draft(
+            f"What happens {word} {clause}?",
+            f"what happens {word} {clause}",
+            main,
+            "condition",
+            clause,
+            1.2,
+        )
 
 
 def _plain_verb(rest: str) -> bool:
@@ -83,16 +119,26 @@ def _plain_verb(rest: str) -> bool:
 
 def _is_clause(text: str) -> bool:
     words = text.split()
-    return any(w in BE or w in THIRD or w in ("has", "have", "do", "does", "you", "can", "must", "needs") or (w in BASES and i) for i, w in enumerate(words))
+    return any(
+        w in BE
+        or w in THIRD
+        or w in ("has", "have", "do", "does", "you", "can", "must", "needs")
+        or (w in BASES and i)
+        for i, w in enumerate(words)
+    )
 
 
 def _is_present(text: str) -> bool:
     words = text.split()
-    return any(w in ("is", "are", "has", "have", "does") or w in THIRD or w in BASES for w in words) and not any(w in ("was", "were", "had") or (w in PAST and w not in BASES) for w in words)
+    return any(
+        w in ("is", "are", "has", "have", "does") or w in THIRD or w in BASES for w in words
+    ) and not any(w in ("was", "were", "had") or (w in PAST and w not in BASES) for w in words)
 
 
 def _imperative(main: str) -> bool:
-    main = re.sub(r"\A(?:please|always|first|immediately|then|carefully|simply|do not|never) ", "", main)
+    main = re.sub(
+        r"\A(?:please|always|first|immediately|then|carefully|simply|do not|never) ", "", main
+    )
     words = main.split()
     return len(words) > 1 and words[0] in _IMPERATIVES and (words[1] not in BE)
 
@@ -112,7 +158,14 @@ def goals(core: str, context: Context) -> Iterator[Draft]:
     if parsed and parsed.auxiliary in ("must", "should", "shall") and _plain_verb(parsed.rest):
         subject = context.lower_first(parsed.subject)
         asks = f"What {parsed.auxiliary} {subject} do to {goal}?"
-        yield Draft(asks, f"what {subject} {parsed.auxiliary} do to {goal}", parsed.rest, "instruction", subject, 1.2)
+        yield Draft(
+            asks,
+            f"what {subject} {parsed.auxiliary} do to {goal}",
+            parsed.rest,
+            "instruction",
+            subject,
+            1.2,
+        )
 
 
 def instructions(core: str, context: Context) -> Iterator[Draft]:
@@ -121,18 +174,50 @@ def instructions(core: str, context: Context) -> Iterator[Draft]:
     no = re.match(r"(?:do not|don't|never) (?P<act>[a-z]+ .+)\Z", main)
     if no:
         act = re.split(r", | because | as |; | or else | otherwise | – | — |: ", no["act"])[0]
-        if not _PRONOUN_IN.search(act) and 3 <= len(act.split()) <= 16 and " unless " not in core and " until " not in core:
-            yield Draft(f"Is it permitted to {act}?", f"whether it is permitted to {act}", "no", "prohibition", act, 1.0)
+        if (
+            not _PRONOUN_IN.search(act)
+            and 3 <= len(act.split()) <= 16
+            and " unless " not in core
+            and " until " not in core
+        ):
+            yield Draft(
+                f"Is it permitted to {act}?",
+                f"whether it is permitted to {act}",
+                "no",
+                "prohibition",
+                act,
+                1.0,
+            )
         return
     if not _imperative(main):
         return
-    often = re.match(rf"(?P<act>[^,;]+?) (?P<often>(?:at least )?(?:every (?:(?:{NUMBER}|other|few) )?[a-z]+|(?:once|twice|{NUMBER} times) (?:a|per|every) [a-z]+|daily|weekly|monthly))(?:[,;] .+| (?:with|using|to|and|in) .+)?\Z", main)
+    often = re.match(
+        rf"(?P<act>[^,;]+?) (?P<often>(?:at least )?(?:every (?:(?:{NUMBER}|other|few) )?[a-z]+|(?:once|twice|{NUMBER} times) (?:a|per|every) [a-z]+|daily|weekly|monthly))(?:[,;] .+| (?:with|using|to|and|in) .+)?\Z",
+        main,
+    )
     if often and not _PRONOUN_IN.search(often["act"]):
-        yield Draft(f"How often should you {often['act']}?", f"how often you should {often['act']}", often["often"], "number", often["act"], 1.3)
+        yield Draft(
+            f"How often should you {often['act']}?",
+            f"how often you should {often['act']}",
+            often["often"],
+            "number",
+            often["act"],
+            1.3,
+        )
         return
-    span = re.match(rf"(?P<act>[^,;]+?) (?P<span>for (?:at least |about |up to )?{NUMBER}(?:(?: to |-|–){NUMBER})? (?:seconds?|minutes?|hours?|days?|weeks?))(?:[,;.] .+| (?:until|to|and|before) .+)?\Z", main)
+    span = re.match(
+        rf"(?P<act>[^,;]+?) (?P<span>for (?:at least |about |up to )?{NUMBER}(?:(?: to |-|–){NUMBER})? (?:seconds?|minutes?|hours?|days?|weeks?))(?:[,;.] .+| (?:until|to|and|before) .+)?\Z",
+        main,
+    )
     if span and not _PRONOUN_IN.search(span["act"]) and " and " not in span["act"]:
-        yield Draft(f"For how long should you {span['act']}?", f"for how long you should {span['act']}", span["span"], "number", span["act"], 1.2)
+        yield Draft(
+            f"For how long should you {span['act']}?",
+            f"for how long you should {span['act']}",
+            span["span"],
+            "number",
+            span["act"],
+            1.2,
+        )
 
 
 def fronted_date(core: str, context: Context) -> Iterator[Draft]:
@@ -146,18 +231,32 @@ def fronted_date(core: str, context: Context) -> Iterator[Draft]:
     rest = first_part(clause.rest)
     if "," in rest or len(rest.split()) < 2 or re.search(DATE, rest):
         return
-    if clause.tense == "be" and not re.match(r"(?:\w+ly )?\w+(?:ed|en|wn|ng|lt|ld|de|nt) ", rest + " "):
+    if clause.tense == "be" and not re.match(
+        r"(?:\w+ly )?\w+(?:ed|en|wn|ng|lt|ld|de|nt) ", rest + " "
+    ):
         return
     subject = context.lower_first(clause.subject)
     date = found["date"][:1].lower() + found["date"][1:]
     asks = "Since when" if date.startswith("since") else "When"
-    yield Draft(f"{asks} {clause.invert(rest, subject)}?", f"{asks.lower()} {clause.plain(rest, subject)}", date, "date", subject, 1.1)
+    yield Draft(
+        f"{asks} {clause.invert(rest, subject)}?",
+        f"{asks.lower()} {clause.plain(rest, subject)}",
+        date,
+        "date",
+        subject,
+        1.1,
+    )
 
 
 def counts(core: str, context: Context) -> Iterator[Draft]:
     """There are eight rollers in the feeder. -> How many rollers are there in the feeder?"""
     there = _THERE.match(core)
-    if there and is_plural(there["noun"].split()[-1]) and "," not in there["tail"] and not re.search(r" (?:that|which|who) ", there["tail"]):
+    if (
+        there
+        and is_plural(there["noun"].split()[-1])
+        and "," not in there["tail"]
+        and not re.search(r" (?:that|which|who) ", there["tail"])
+    ):
         asks = f"How many {there['noun']} {there['be']} there{there['tail']}?"
         about = f"how many {there['noun']} there {there['be']}{there['tail']}"
         yield Draft(asks, about, f"{there['amount']} {there['noun']}", "number", there["noun"], 1.2)
@@ -170,24 +269,35 @@ def counts(core: str, context: Context) -> Iterator[Draft]:
         return
     after = first_part(clause.rest)
     subject = rest[: len(clause.subject)] if many else context.lower_first(clause.subject)
-    if "," in after or len(after.split()) < 2 or re.search(r"\b(?:years?|months?|days?|weeks?|minutes?|hours?) (?:later|ago)", subject):
+    if (
+        "," in after
+        or len(after.split()) < 2
+        or re.search(r"\b(?:years?|months?|days?|weeks?|minutes?|hours?) (?:later|ago)", subject)
+    ):
         return
     asks = f"{'What percentage of' if share else 'How many'} {subject} {clause.finite} {after}?"
     amount = (share or many or {"amount": ""})["amount"]
-    yield Draft(asks, asks[:1].lower() + asks[1:-1], amount[:1].lower() + amount[1:], "number", after, 1.1)
+    yield Draft(
+        asks, asks[:1].lower() + asks[1:-1], amount[:1].lower() + amount[1:], "number", after, 1.1
+    )
+
+
+def abbreviation_of(text: str) -> Iterator[tuple[str, str]]:
+    """The first abbreviation that `text` explains, with its long form."""
+    for found in _ABBREVIATION.finditer(text):
+        short = found["short"]
+        phrase = _phrase_for(short, found["words"].split(" "))
+        if phrase:
+            yield (short[:-1] if short[-1] == "s" and short[:-1].isupper() else short), phrase
+            return
 
 
 def abbreviations(core: str, context: Context) -> Iterator[Draft]:
     """Explosive ordnance disposal (EOD) ... -> What does EOD stand for?"""
-    for found in _ABBREVIATION.finditer(core):
-        phrase = _phrase_for(found["short"], re.split(r"[ ]", found["words"]))
-        if phrase:
-            short = found["short"]
-            plural = short[-1] == "s" and short[:-1].isupper()
-            short = short[:-1] if plural else short
-            asks = f"What does the abbreviation {short} stand for?"
-            yield Draft(asks, f"what the abbreviation {short} stands for", phrase, "abbreviation", short, 0.5)
-            return
+    for short, phrase in abbreviation_of(core):
+        asks = f"What does the abbreviation {short} stand for?"
+        about = f"what the abbreviation {short} stands for"
+        yield Draft(asks, about, phrase, "abbreviation", short, 0.5)
 
 
 def _phrase_for(short: str, words: list[str]) -> str:
@@ -200,7 +310,11 @@ def _phrase_for(short: str, words: list[str]) -> str:
     index = len(words)
     for letter in reversed(letters):
         index -= 1
-        while index >= 0 and words[index].lower() in ("of", "and", "the", "for", "in", "to", "on") and words[index][0].lower() != letter:
+        while (
+            index >= 0
+            and words[index].lower() in ("of", "and", "the", "for", "in", "to", "on")
+            and words[index][0].lower() != letter
+        ):
             index -= 1
         if index < 0 or words[index][0].lower() != letter:
             return ""
@@ -212,13 +326,37 @@ def _phrase_for(short: str, words: list[str]) -> str:
 def terms(core: str, context: Context) -> Iterator[Draft]:
     """A sheet that jams is called a misfeed. -> What is a sheet that jams called?"""
     found = _CALLED.match(core)
-    if found and not re.search(r"\w for a ", core) and not _PRONOUN_IN.search(found["what"]) and found["what"].count(" is ") == 0:
+    if (
+        found
+        and not re.search(r"\w for a ", core)
+        and not _PRONOUN_IN.search(found["what"])
+        and found["what"].count(" is ") == 0
+    ):
         what = context.lower_first(found["what"])
-        yield Draft(f"What is {what} called?", f"what {what} is called", found["name"], "definition", found["name"], 1.0)
+        yield Draft(
+            f"What is {what} called?",
+            f"what {what} is called",
+            found["name"],
+            "definition",
+            found["name"],
+            1.0,
+        )
     means = _MEANS.match(core)
-    if means and not re.search(r"\w for a ", core) and not _PRONOUN_IN.search(means["name"]) and " " not in means["name"].replace("the ", ""):
+    if (
+        means
+        and not re.search(r"\w for a ", core)
+        and not _PRONOUN_IN.search(means["name"])
+        and " " not in means["name"].replace("the ", "")
+    ):
         name = means["name"]
-        yield Draft(f"What does the term “{name}” mean?", f"what the term “{name}” means", means["meaning"], "definition", name, 1.0)
+        yield Draft(
+            f"What does the term “{name}” mean?",
+            f"what the term “{name}” means",
+            means["meaning"],
+            "definition",
+            name,
+            1.0,
+        )
 
 
 PATTERNS: tuple[Pattern, ...] = (

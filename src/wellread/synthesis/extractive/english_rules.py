@@ -33,25 +33,43 @@ from wellread.synthesis.extractive.facts import Draft
 Rule = Callable[[Clause], Draft | None]
 
 _ABOUT = r"(?:about|around|approximately|roughly|nearly|almost|up to|at least|at most|more than|less than|over|under|only|exactly|just|no more than|a maximum of|a minimum of|a total of)"
-_COMPLETE_VERBS = frozenset("die open begin end start close happen fall retire graduate collapse expire".split())
-_TIME = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centuries|working days?|business days?|calendar days?)"
-_DATE_END = re.compile(rf"(?P<before>.*?)\s*\b(?P<date>(?:in|on|since|until|around|during|by) (?:about |approximately )?{DATE})\Z")
-_AMOUNT = re.compile(
-    rf"(?P<amount>(?:{_ABOUT} )?{NUMBER})(?P<sign> ?%| percent)? (?P<rest>[A-Za-z].*)\Z", re.IGNORECASE
+_COMPLETE_VERBS = frozenset(
+    "die open begin end start close happen fall retire graduate collapse expire".split()
 )
-_DURATION = re.compile(rf"(?:for )?(?P<span>(?:{_ABOUT} )?(?:{NUMBER}|a|an|one)(?: ?(?:to|-|–|or) ?{NUMBER})? {_TIME})(?P<tail>(?: (?:of|from|after|before|in|on|at|when|with|per|to|under|for) .+)?)\Z")
+_TIME = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centuries|working days?|business days?|calendar days?)"
+_DATE_END = re.compile(
+    rf"(?P<before>.*?)\s*\b(?P<date>(?:in|on|since|until|around|during|by) (?:about |approximately )?{DATE})\Z"
+)
+_AMOUNT = re.compile(
+    rf"(?P<amount>(?:{_ABOUT} )?{NUMBER})(?P<sign> ?%| percent)? (?P<rest>[A-Za-z].*)\Z",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(
+    rf"(?:for )?(?P<span>(?:{_ABOUT} )?(?:{NUMBER}|a|an|one)(?: ?(?:to|-|–|or) ?{NUMBER})? {_TIME})(?P<tail>(?: (?:of|from|after|before|in|on|at|when|with|per|to|under|for) .+)?)\Z"
+)
 _FREQUENCY = re.compile(
     rf"(?P<before>.*?)\s*\b(?P<often>(?:at least |about |up to |no more than )?(?:every (?:(?:{NUMBER}|other|few) )?[a-z]+(?: [a-z]+)?"
     rf"|(?:once|twice|{NUMBER} times|at least once) (?:a|an|per|every) [a-z]+|daily|weekly|monthly|annually|quarterly|yearly))\Z"
 )
-_WITHIN = re.compile(rf"(?P<before>.*?)\s*\b(?P<within>within (?:(?:{NUMBER}|one|a|an) )(?P<unit>{_TIME}))(?P<tail>(?: (?:of|from|after|before) .+)?)\Z")
-_FOR_TIME = re.compile(rf"(?P<before>.+?)\s*\b(?P<span>for (?:{_ABOUT} )?{NUMBER}(?: to {NUMBER})? {_TIME})(?P<tail>(?: (?:after|before|from|in|at|on) .+)?)\Z")
-_DIMENSION = re.compile(rf"(?P<value>(?:{_ABOUT} )?{NUMBER} ?[\w°]+) (?P<adjective>wide|long|high|deep|tall|thick|heavy|old|large)\Z")
-_MEASURED = re.compile(rf"(?:{_ABOUT} )?(?:[$€£]\s?)?{NUMBER}(?: ?(?:%|°[CF]|[A-Za-zµ/²³]+)){{0,3}}\Z")
+_WITHIN = re.compile(
+    rf"(?P<before>.*?)\s*\b(?P<within>within (?:(?:{NUMBER}|one|a|an) )(?P<unit>{_TIME}))(?P<tail>(?: (?:of|from|after|before) .+)?)\Z"
+)
+_FOR_TIME = re.compile(
+    rf"(?P<before>.+?)\s*\b(?P<span>for (?:{_ABOUT} )?{NUMBER}(?: to {NUMBER})? {_TIME})(?P<tail>(?: (?:after|before|from|in|at|on) .+)?)\Z"
+)
+_DIMENSION = re.compile(
+    rf"(?P<value>(?:{_ABOUT} )?{NUMBER} ?[\w°]+) (?P<adjective>wide|long|high|deep|tall|thick|heavy|old|large)\Z"
+)
+_MEASURED = re.compile(
+    rf"(?:{_ABOUT} )?(?:[$€£]\s?)?{NUMBER}(?: ?(?:%|°[CF]|[A-Za-zµ/²³]+)){{0,3}}\Z"
+)
 _SUPERLATIVE = re.compile(
     r"the (?:(?:second|third) )?(?:(?:most|least) \w+|first|last|only|\w{2,}est|best|worst|main|primary|principal|sole) (?:\w+[ ,]){0,6}\w+"
 )
-_NOT_SUPERLATIVE = re.compile(r"the (?:west|east|rest|test|interest|forest|guest|request|harvest|contest|protest|priest|chest|midwest|northwest|southwest)\b", re.IGNORECASE)
+_NOT_SUPERLATIVE = re.compile(
+    r"the (?:west|east|rest|test|interest|forest|guest|request|harvest|contest|protest|priest|chest|midwest|northwest|southwest)\b",
+    re.IGNORECASE,
+)
 _KIND_NOUN = re.compile(
     r"(?:forms?|types?|kinds?|components?|elements?|parts?|principles?|tasks?|cells?|steps?|phases?|"
     r"stages?|categories|functions?|factors?|characteristics|requirements|capabilities|domains|"
@@ -109,10 +127,14 @@ def _where(clause: Clause) -> Draft | None:
     if not found or re.search(rf"\b{DATE}", found["place"]):
         return None
     place = first_part(found["place"])
-    if re.match(r"(?:at|in|on) (?:night|least|most|any|all|the time|the morning|average|\d|one)", place):
+    if re.match(
+        r"(?:at|in|on) (?:night|least|most|any|all|the time|the morning|average|\d|one)", place
+    ):
         return None
     question = f"Where {clause.invert(found['verb'])}?"
-    if found["verb"] in ("found", "held") and not re.match(r"(?:in|at|near|on) (?:the )?[A-Z]", place):
+    if found["verb"] in ("found", "held") and not re.match(
+        r"(?:in|at|near|on) (?:the )?[A-Z]", place
+    ):
         return None
     return Draft(question, f"where {clause.plain(found['verb'])}", place, "where", clause.subject)
 
@@ -121,7 +143,9 @@ def _definition(clause: Clause) -> Draft | None:
     """An X is a Y that ... -> What is an X?"""
     if clause.tense != "be" or not _BE_DEFINITION.match(clause.rest):
         return None
-    if len(clause.rest.split()) < 4 or re.match(r"(?:a|the) (?:good|bad|great|most|least) ", clause.rest):
+    if len(clause.rest.split()) < 4 or re.match(
+        r"(?:a|the) (?:good|bad|great|most|least) ", clause.rest
+    ):
         return None
     if _SUPERLATIVE.match(clause.rest) and not _NOT_SUPERLATIVE.match(clause.rest):
         return None
@@ -185,7 +209,9 @@ def _stranded(clause: Clause) -> Draft | None:
     """S is PARTICIPLE PREPOSITION ANSWER -> What is S PARTICIPLE PREPOSITION?"""
     if clause.tense != "be":
         return None
-    found = re.match(r"(?P<adverb>(?:\w+ly|also|often) )?(?P<participle>[a-z]+) (?P<rest>.+)\Z", clause.rest)
+    found = re.match(
+        r"(?P<adverb>(?:\w+ly|also|often) )?(?P<participle>[a-z]+) (?P<rest>.+)\Z", clause.rest
+    )
     if not found or found["participle"] not in _STRANDED:
         return None
     return _strand(clause, found["participle"], found["rest"])
@@ -196,13 +222,24 @@ def _strand(clause: Clause, participle: str, rest: str) -> Draft | None:
         if not rest.startswith(f"{preposition} " if preposition else ("the ", "a ", "an ")):
             continue
         answer = first_part(rest[len(preposition) :].strip())
-        if preposition == "to" and participle in ("used", "designed", "intended", "required", "trained"):
+        if preposition == "to" and participle in (
+            "used",
+            "designed",
+            "intended",
+            "required",
+            "trained",
+        ):
             return _purpose(clause, participle, answer)
         if preposition == "by":
             answer = re.sub(rf" (?:in|on|around|about) {DATE}\Z", "", answer)
         if re.match(rf"(?:\d|{DATE})", answer) or answer.split()[0] in ("which", "whom", "this"):
             return None
-        if answer.endswith("ed") or answer.split()[0].endswith("ing") and preposition != "by" and participle != "used":
+        if (
+            answer.endswith("ed")
+            or answer.split()[0].endswith("ing")
+            and preposition != "by"
+            and participle != "used"
+        ):
             return None
         if preposition == "by" and " as " in answer:
             return None
@@ -248,7 +285,9 @@ def _superlative(clause: Clause) -> Draft | None:
         return None
     word = "Who" if is_person(_rest_head(rest)) else "What"
     question = f"{word} {clause.auxiliary} {rest}?"
-    return Draft(question, f"{word.lower()} {clause.auxiliary} {rest}", clause.subject, "superlative", rest)
+    return Draft(
+        question, f"{word.lower()} {clause.auxiliary} {rest}", clause.subject, "superlative", rest
+    )
 
 
 def _is_specific(subject: str) -> bool:
@@ -285,7 +324,10 @@ def _when(clause: Clause) -> Draft | None:
         return None
     if not before and clause.verb not in _COMPLETE_VERBS or first_part(before) != before:
         return None
-    if clause.tense == "be" and not re.match(r"(?:\w+ly )?(?:[a-z]+(?:ed|en|wn|ng)|built|held|made|led|born|founded|set|fought|sold|won|lost|sent|bought|brought|taught|put|kept|begun|cut|hit|first \w+ed) ?", before + " "):
+    if clause.tense == "be" and not re.match(
+        r"(?:\w+ly )?(?:[a-z]+(?:ed|en|wn|ng)|built|held|made|led|born|founded|set|fought|sold|won|lost|sent|bought|brought|taught|put|kept|begun|cut|hit|first \w+ed) ?",
+        before + " ",
+    ):
         return None
     asks = "Since when" if found["date"].startswith("since") else "When"
     if found["date"].startswith(("until", "by")):
@@ -324,7 +366,7 @@ def _within(clause: Clause) -> Draft | None:
 def _for_time(clause: Clause) -> Draft | None:
     """S must be V-ed for 10 minutes -> For how long must S be V-ed?"""
     found = _FOR_TIME.match(clause.rest)
-    if not found:
+    if not found or found["before"].split()[0] in ("last", "run", "take"):
         return None
     return _by_adverbial(clause, found["before"] + "", found["span"], "For how long", found["tail"])
 
@@ -384,7 +426,9 @@ def _duration(clause: Clause) -> Draft | None:
     return Draft(question, about, found["span"], "number", clause.subject, 1.3)
 
 
-_UNITLESS = re.compile(r"(?:of|or|and|to|in|times|percent|at|on|by|is|was|more|most|as|were|are|point|th|st)\b")
+_UNITLESS = re.compile(
+    r"(?:of|or|and|to|in|times|percent|at|on|by|is|was|more|most|as|were|are|point|th|st)\b"
+)
 
 
 def _count(clause: Clause) -> Draft | None:
@@ -403,7 +447,9 @@ def _count(clause: Clause) -> Draft | None:
         return None
     answer = f"{found['amount']} {noun}"
     question = f"How many {noun} {clause.invert(tail)}?"
-    return Draft(question, f"how many {noun} {clause.plain(tail)}", answer, "number", clause.subject, 1.2)
+    return Draft(
+        question, f"how many {noun} {clause.plain(tail)}", answer, "number", clause.subject, 1.2
+    )
 
 
 def _much(clause: Clause, rest: str) -> Draft | None:
@@ -442,9 +488,16 @@ def _with_tail(words: list[str], index: int, stop: bool) -> tuple[str, str]:
     if stop or not tail:
         return noun, ""
     if tail[0] == "of":
-        return (" ".join([noun, *tail]), "") if len(tail) < 6 and "," not in " ".join(tail) else (noun, "")
+        return (
+            (" ".join([noun, *tail]), "")
+            if len(tail) < 6 and "," not in " ".join(tail)
+            else (noun, "")
+        )
     text = " ".join(tail)
-    cut = re.split(r",|;| (?:and|but|which|that|who|while|as|with) |\A(?:and|but|which|that|who|while|as|with)\b", text)[0].strip()
+    cut = re.split(
+        r",|;| (?:and|but|which|that|who|while|as|with) |\A(?:and|but|which|that|who|while|as|with)\b",
+        text,
+    )[0].strip()
     if cut and cut.split()[0] not in PREPOSITIONS:
         return "", ""
     return noun, cut
@@ -462,7 +515,9 @@ def _why(clause: Clause) -> Draft | None:
     if clause.tense == "be" and re.match(r"(?:a|an|the) ", before):
         return None
     question = f"Why {clause.invert(before)}?"
-    return Draft(question, f"why {clause.plain(before)}", f"because {reason}", "reason", clause.subject, 1.1)
+    return Draft(
+        question, f"why {clause.plain(before)}", f"because {reason}", "reason", clause.subject, 1.1
+    )
 
 
 _LISTING = {"consist": "of", "include": "", "comprise": "", "contain": "", "encompass": ""}
@@ -487,11 +542,15 @@ def _prepositional_object(clause: Clause) -> Draft | None:
             if len(answer.split()) < 2 or answer.split()[0] in ("which", "whom", "this", "it"):
                 return None
             asks = f"What {clause.invert(preposition)}?"
-            return Draft(asks, f"what {clause.plain(preposition)}", answer, "object", clause.subject, 0.9)
+            return Draft(
+                asks, f"what {clause.plain(preposition)}", answer, "object", clause.subject, 0.9
+            )
     return None
 
 
-_EMPTY_VERBS = frozenset("have take give make get put leave keep let find see set meet do need".split())
+_EMPTY_VERBS = frozenset(
+    "have take give make get put leave keep let find see set meet do need".split()
+)
 _TELLING_VERBS = frozenset(
     "require include comprise contain cause prohibit prevent measure encompass consume produce "
     "transmit emit absorb replace represent".split()
@@ -525,7 +584,11 @@ def _telling(clause: Clause, aim: str) -> bool:
     if len(aim.split()) >= 4:
         return True
     words = [w for w in clause.subject.split() if w.lower() not in FUNCTION_WORDS]
-    return clause.verb in _TELLING_VERBS or len(words) >= 2 and not is_person(head_noun(clause.subject))
+    return (
+        clause.verb in _TELLING_VERBS
+        or len(words) >= 2
+        and not is_person(head_noun(clause.subject))
+    )
 
 
 def _aim(rest: str) -> tuple[str, str]:
@@ -577,7 +640,13 @@ def _asks_for(clause: Clause) -> str:
         return ""
     if is_person(head):
         return "Who"
-    if len(words) >= 3 and words[-1] == head and head.islower() and head.isalpha() and words[1] not in ("second", "first", "same", "next", "last", "new", "third"):
+    if (
+        len(words) >= 3
+        and words[-1] == head
+        and head.islower()
+        and head.isalpha()
+        and words[1] not in ("second", "first", "same", "next", "last", "new", "third")
+    ):
         return f"Which {head}"
     return ""
 

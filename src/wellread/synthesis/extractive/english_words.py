@@ -50,9 +50,7 @@ NUMBER = (
     r"(?:\d[\d,.]*(?:[½¼¾]|\s?(?:million|billion|thousand|hundred|dozen))?"
     r"|(?:(?:" + "|".join(NUMBER_WORDS) + r")(?:[ -](?=(?:" + "|".join(NUMBER_WORDS) + r")\b))?)+)"
 )
-MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
+MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 DATE = (
     rf"(?:\d{{1,2}} {MONTH} \d{{4}}|{MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{MONTH} \d{{4}}"
     rf"|(?:the )?(?:early |mid-|late )?(?:1[0-9]|20)\d0s|(?:1[0-9]|20)\d\d(?! [a-z]+s\b)"
@@ -93,9 +91,7 @@ oversee oversaw overseen|arise arose arisen|bear bore borne|bind bound bound|say
 """.replace("\n", "|")
 IRREGULAR = {
     base: (past, participle)
-    for base, past, participle in (
-        row.split() for row in _IRREGULAR.split("|") if row.strip()
-    )
+    for base, past, participle in (row.split() for row in _IRREGULAR.split("|") if row.strip())
 }
 
 TRANSITIVE = frozenset(

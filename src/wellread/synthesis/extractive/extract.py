@@ -1,51 +1,59 @@
-"""All facts of a chunk, in the order of its text."""
+"""All facts of a chunk, in the order of its text.
+
+1. Layout first: tables, key-value lines and glossary entries.
+2. Then every sentence by the rules of its language; at most two questions a sentence.
+3. No question twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from wellread.records import Chunk
-from wellread.synthesis.extractive import english
+from wellread.synthesis.extractive import english, german
 from wellread.synthesis.extractive.context import Context, context_of
 from wellread.synthesis.extractive.facts import Draft, Fact, Sentence
-from wellread.synthesis.extractive.language import language_of
+from wellread.synthesis.extractive.language import LANGUAGES, language_of
 from wellread.synthesis.extractive.sentences import sentences
+from wellread.synthesis.extractive.structured import structured_facts
 
-LANGUAGES = ("en", "de")
-"""Languages with rules."""
+_RULES = {"en": english.drafts, "de": german.drafts}
 
 
 def extract(chunk: Chunk) -> tuple[Fact, ...]:
-    """Facts of `chunk`, at most two a sentence, each question asked once."""
+    """Facts of `chunk`; none where its language has no rules."""
+    language = language_of(chunk)
+    if language not in LANGUAGES:
+        return ()
     context = context_of(chunk)
-    facts: list[Fact] = []
+    unique: dict[str, Fact] = {}
+    for fact in structured_facts(chunk.text, context, language):
+        unique.setdefault(fact.question, fact)
+    for fact in _from_sentences(chunk.text, context, language):
+        unique.setdefault(fact.question, fact)
+    return tuple(sorted(unique.values(), key=lambda fact: fact.start))
+
+
+def _from_sentences(text: str, context: Context, language: str) -> Iterator[Fact]:
     before = ""
-    seen: set[str] = set()
-    for sentence in sentences(chunk.text):
-        best = sorted(
-            english.drafts(sentence, before, context), key=lambda pair: -pair[0].weight
+    for sentence in sentences(text, language):
+        found = sorted(
+            _RULES[language](sentence, before, context), key=lambda pair: -pair[0].weight
         )
-        for draft, statement in best[:2]:
-            if draft.question not in seen:
-                seen.add(draft.question)
-                facts.append(_fact(draft, statement, sentence))
+        for draft, statement in found[:2]:
+            yield _fact(draft, statement, sentence)
         before = sentence.text
-    return tuple(facts)
 
 
 def _fact(draft: Draft, statement: str, sentence: Sentence) -> Fact:
-    question = draft.question[:1].upper() + draft.question[1:]
     return Fact(
-        question,
-        draft.about,
-        draft.answer,
-        statement,
-        sentence.start,
-        sentence.end,
-        draft.rule,
-        draft.weight,
-        draft.subject,
+        question=draft.question[:1].upper() + draft.question[1:],
+        about=draft.about,
+        answer=draft.answer,
+        statement=statement,
+        start=sentence.start,
+        end=sentence.end,
+        rule=draft.rule,
+        weight=draft.weight,
+        subject=draft.subject,
     )
-
-
-__all__ = ["LANGUAGES", "Context", "Iterator", "extract", "language_of"]

@@ -6,6 +6,9 @@ import re
 
 from wellread.records import Chunk
 
+LANGUAGES = ("en", "de")
+"""Languages with rules."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _STOP_WORDS = {
     "en": frozenset("the of and to in is was for that with as are by on it be from this an at or which".split()),

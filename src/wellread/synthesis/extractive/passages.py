@@ -17,7 +17,13 @@ from wellread.synthesis.extractive.english_words import FUNCTION_WORDS as ENGLIS
 from wellread.synthesis.extractive.sentences import sentences, tidy
 
 _WORD = re.compile(r"[^\W_]+")
-_STOP = ENGLISH | GERMAN | frozenset("much how wh many long often term abbreviation permitted regarding concerning regard regards subject case".split())
+_STOP = (
+    ENGLISH
+    | GERMAN
+    | frozenset(
+        "much how wh many long often term abbreviation permitted regarding concerning regard regards subject case".split()
+    )
+)
 _FILE = re.compile(r"[^/\\]+\Z")
 
 
@@ -47,7 +53,7 @@ def topic(chunk: Chunk) -> Topic:
 
 def _opening(text: str, words: int = 12) -> str:
     parts = text.split()
-    return " ".join(parts[:words]).strip(" ,;:.“”\"") + (" …" if len(parts) > words else "")
+    return " ".join(parts[:words]).strip(' ,;:.“”"') + (" …" if len(parts) > words else "")
 
 
 def content_words(text: str) -> frozenset[str]:

@@ -29,7 +29,9 @@ _ENTRY = re.compile(
     r"^[ \t]*(?:[-*+•] )?\*\*(?P<term>[^*\n]{2,40}?):?\*\*(?: *[-–—:]| is| means)? (?P<meaning>[a-zA-ZÄÖÜ][^\n]{15,240}?)\.?[ \t]*$",
     re.MULTILINE,
 )
-_MEASURE = re.compile(r"\A(?:[<>≤≥~±]\s?)?(?:about |up to |max\. |min\. |ca\. |bis zu |etwa )?[-+]?[$€£]?\d")
+_MEASURE = re.compile(
+    r"\A(?:[<>≤≥~±]\s?)?(?:about |up to |max\. |min\. |ca\. |bis zu |etwa )?[-+]?[$€£]?\d"
+)
 _NOT_A_KEY = re.compile(
     r"(?i)\b(?:note|warning|caution|example|tip|important|step|figure|table|question|answer|q|a|page|"
     r"date|version|document|contents|see|hinweis|achtung|warnung|beispiel|tipp|wichtig|schritt|frage|"
@@ -64,7 +66,9 @@ def _tables(text: str, language: str) -> Iterator[Fact]:
             yield from _row(header, cells, found, language)
 
 
-def _row(header: list[str], cells: list[str], found: re.Match[str], language: str) -> Iterator[Fact]:
+def _row(
+    header: list[str], cells: list[str], found: re.Match[str], language: str
+) -> Iterator[Fact]:
     label = cells[0]
     if not re.match(r"[A-ZÄÖÜ][\w .,/()-]{1,40}\Z", label) or not header[0]:
         return
@@ -79,17 +83,27 @@ def _cell(column: str, label: str, value: str, found: re.Match[str], language: s
         question = f"Welche Angabe gilt bei „{label}“ für „{column}“?"
         about = f"welche Angabe bei „{label}“ für „{column}“ gilt"
         statement = f"Bei „{label}“ gilt für „{column}“: {value}."
-    else:
-        name = column[:1].lower() + column[1:] if column[1:].islower() else column
-        the = f"the {label}" if re.search(r"\d", label) else f"“{label}”"
-        question = f"What is the {name} of {the}?"
-        about = f"what the {name} of {the} is"
-        statement = f"The {name} of {the} is {value}."
-        if name.endswith("s") and not name.endswith("ss"):
-            question = f"Which {name} apply to {the}?"
-            about = f"which {name} apply to {the}"
-            statement = f"The {name} for {the}: {value}."
-    return Fact(question, about, value, statement, found.start(), found.end(), "table", 1.1, label)
+        return _fact((question, about, value, statement), found, label)
+    name, thing = (label, column) if _is_name(column) else (column, label)
+    name = name[:1].lower() + name[1:] if name[1:].islower() else name
+    the = f"the {thing}" if _is_name(thing) else f"“{thing}”"
+    be = "are" if name.endswith("s") and not name.endswith(("ss", "us")) else "is"
+    words = (
+        f"What {be} the {name} for {the}?",
+        f"what the {name} for {the} {be}",
+        value,
+        f"The {name} for {the} {be} {value}.",
+    )
+    return _fact(words, found, thing)
+
+
+def _is_name(text: str) -> bool:
+    """A model such as "Larder 10", which takes an article."""
+    return bool(re.match(r"[A-Z][\w-]* ?[\w-]*\d", text))
+
+
+def _fact(words: tuple[str, str, str, str], found: re.Match[str], subject: str) -> Fact:
+    return Fact(*words, found.start(), found.end(), "table", 1.1, subject)
 
 
 def _key_values(text: str, context: Context, language: str) -> Iterator[Fact]:
@@ -130,4 +144,6 @@ def _glossary(text: str, language: str) -> Iterator[Fact]:
         else:
             ask, about = f"What does the term “{term}” mean?", f"what the term “{term}” means"
             statement = f"The term “{term}” means {meaning}."
-        yield Fact(ask, about, meaning, statement, found.start(), found.end(), "glossary", 1.2, term)
+        yield Fact(
+            ask, about, meaning, statement, found.start(), found.end(), "glossary", 1.2, term
+        )

@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 
 from wellread.records import Chunk
-from wellread.synthesis.extractive.language import language_of
-
-LANGUAGES = ("en", "de")
-"""Languages with rules."""
+from wellread.synthesis.extractive.language import LANGUAGES, language_of
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _DOT_LEADER = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}")
-_CONTENTS_LINE = re.compile(r"^[^\n.!?]{3,90}?[ \t.…]{2,}[A-Z]?\d{1,4}(?:-\d+)?[ \t]*$", re.MULTILINE)
+_CONTENTS_LINE = re.compile(
+    r"^[^\n.!?]{3,90}?[ \t.…]{2,}[A-Z]?\d{1,4}(?:-\d+)?[ \t]*$", re.MULTILINE
+)
 _INDEX_ENTRY = re.compile(r"[a-z)], (?:[A-Z]-)?\d{1,3}(?:[-–]\d{1,4})?(?=[,;\s]|$)")
 _REFERENCE = re.compile(
     r"\b(?:ISBN|ISSN|doi:|et al\.|pp\. ?\d|Vol\. ?\d|Hrsg\.|Retrieved \w+ \d|"
@@ -40,7 +39,9 @@ def unsuitable(chunk: Chunk) -> str:
     """The code of the first thing that speaks against `chunk`, or ""."""
     text = chunk.text
     words = _WORD.findall(text)
-    if len(words) < _MIN_WORDS and not (len(words) >= 4 and re.search(r"^\s*\||:\s*\S", text, re.M)):
+    if len(words) < _MIN_WORDS and not (
+        len(words) >= 4 and re.search(r"^\s*\||:\s*\S", text, re.M)
+    ):
         return "garbled" if _is_garbled(text, words) and len(text) > 120 else "too_short"
     if _is_garbled(text, words):
         return "garbled"
@@ -71,7 +72,9 @@ def _is_garbled(text: str, words: list[str]) -> bool:
     solid = [char for char in text if not char.isspace()]
     if not solid:
         return False
-    odd = sum(not (c.isalnum() or c in ".,;:!?-–—'’\"“”„‘()[]/%&$€£+*#|=<>°•@_…§½¼¾×") for c in solid)
+    odd = sum(
+        not (c.isalnum() or c in ".,;:!?-–—'’\"“”„‘()[]/%&$€£+*#|=<>°•@_…§½¼¾×") for c in solid
+    )
     if odd / len(solid) > 0.08:
         return True
     latin = [word for word in words if word.isascii()]

@@ -82,7 +82,10 @@ def spread(facts: Sequence[Fact], count: int) -> list[Fact]:
     topic = content_words(facts[0].question)
     rest = sorted(
         facts[1:],
-        key=lambda fact: (-fact.weight - 0.3 * bool(content_words(fact.question) & topic), fact.start),
+        key=lambda fact: (
+            -fact.weight - 0.3 * bool(content_words(fact.question) & topic),
+            fact.start,
+        ),
     )
     for fact in rest:
         if len(chosen) == count:
@@ -165,7 +168,9 @@ def _half(writer: Writer, known: Fact, missing: Fact) -> RagPair:
     answer = [writer.cited(known, source), writer.say("missing", missing.question, about=about)]
     both = replace(known, question=question, answer=f"{known.answer}; {missing.answer}")
     pair = _filled(writer, both, thought, answer)
-    return pair.model_copy(update={"evidence": (_evidence(writer, known), _evidence(writer, missing))})
+    return pair.model_copy(
+        update={"evidence": (_evidence(writer, known), _evidence(writer, missing))}
+    )
 
 
 def _evidence(writer: Writer, fact: Fact) -> str:

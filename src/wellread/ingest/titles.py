@@ -1,0 +1,18 @@
+"""What to call a document that does not say so itself."""
+
+from __future__ import annotations
+
+import re
+
+
+def title_of(text: str, path: str) -> str:
+    """The first Markdown heading near the start of `text`, else the file's name made readable.
+
+    >>> title_of("Some text.", "manuals/pump_x200-guide.txt")
+    'pump x200 guide'
+    """
+    heading = re.search(r"^#{1,2}[ \t]+(.{1,120}?)[ \t#]*$", text[:2000], re.M)
+    if heading:
+        return heading[1].strip("*_ ")
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return re.sub(r"[\s_-]+", " ", stem).strip() or path

@@ -1,0 +1,469 @@
+"""A small OpenAI-compatible server on loopback that fails on demand: for tests and trying out.
+
+    python -m wellread.llm.server --port 8000 --latency 0.05 --rate-429 0.05 --seed 1
+
+It speaks ``/v1/chat/completions``, ``/v1/completions`` and ``/v1/models``; ``/stats`` tells what it
+was asked. Replies come from `answer`, a function of the request; by default text, or JSON that fits
+the request's schema, which follows from the request alone.
+
+Faults follow from (seed, request, how often it came before), so that they are the same in each run
+and in any order. The protocol is parsed by hand, a request at a time on each connection: at some
+thousand requests a second it must not be what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from wellread.llm.usage import estimate_tokens
+
+Answer = Callable[[Mapping[str, Any]], str]
+
+_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_BEARER = re.compile(rb"\r\nauthorization:\s*bearer\s+([^\r\n]*)", re.IGNORECASE)
+_MAX_REQUEST = 64_000_000
+_MAX_KEY = 200
+_REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong, as shares of all requests that add up to at most 1.
+
+    `rate_malformed` answers with half a JSON body, `rate_cut` with a whole one whose text is cut
+    to two thirds, `rate_drop` closes the connection amid the body, `rate_timeout` never answers.
+    `refuse_s` refuses everyone with 429 for so long after the first request. `faulty_attempts`
+    is how often the same request may meet a fault before it is let through.
+    """
+
+    seed: int = 0
+    rate_429: float = 0.0
+    retry_after_s: float | None = None
+    rate_500: float = 0.0
+    rate_503: float = 0.0
+    rate_drop: float = 0.0
+    rate_timeout: float = 0.0
+    rate_malformed: float = 0.0
+    rate_cut: float = 0.0
+    rate_empty: float = 0.0
+    rate_length: float = 0.0
+    rate_wrong_type: float = 0.0
+    refuse_s: float = 0.0
+    faulty_attempts: int = 8
+
+    def of(self, body: bytes, attempt: int) -> str:
+        """The fault that the request with `body` meets at its `attempt` (from 0), or ""."""
+        if attempt >= self.faulty_attempts:
+            return ""
+        salt = self.seed.to_bytes(8, "big") + attempt.to_bytes(8, "big")
+        digest = hashlib.blake2b(body, digest_size=8, key=salt).digest()
+        drawn = int.from_bytes(digest, "big") / 2.0**64
+        for name in _FAULTS:
+            drawn -= getattr(self, f"rate_{name}")
+            if drawn < 0.0:
+                return name
+        return ""
+
+
+_FAULTS = (
+    "429",
+    "500",
+    "503",
+    "drop",
+    "timeout",
+    "malformed",
+    "cut",
+    "empty",
+    "length",
+    "wrong_type",
+)
+
+
+@dataclass(slots=True)
+class Stats:
+    """What the server was asked: requests by the text of their last message, and by fault."""
+
+    requests: int = 0
+    by_key: Counter[str] = field(default_factory=Counter)
+    by_fault: Counter[str] = field(default_factory=Counter)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    arrivals: list[float] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``/stats``: counts, without the text of the requests."""
+        return {
+            "requests": self.requests,
+            "distinct": len(self.by_key),
+            "by_fault": dict(self.by_fault),
+            "most_in_flight": self.most_in_flight,
+        }
+
+
+@dataclass
+class LoopbackServer:
+    """The server; ``async with`` serves on the running loop, ``with`` on a thread of its own.
+
+    `key` is the key it wants, "" for any; the one it refuses is repeated in the answer, as some
+    servers do. `refuse_schema` answers 400 where a request asks for json_schema. `stats` is what
+    came in; `arrivals` in it are times on the loop's clock, kept where `keep_arrivals` is on.
+    """
+
+    answer: Answer | None = None
+    faults: Faults = field(default_factory=Faults)
+    latency_s: float = 0.0
+    key: str = ""
+    models: tuple[str, ...] = ()
+    refuse_schema: bool = False
+    keep_arrivals: bool = False
+    count_usage: bool = True
+    port: int = 0
+    stats: Stats = field(default_factory=Stats)
+    attempts: Counter[bytes] = field(default_factory=Counter)
+    first_request_at: float | None = None
+    _server: asyncio.Server | None = None
+    _connections: set[asyncio.Transport] = field(default_factory=set)
+    _thread: threading.Thread | None = None
+    _stop: asyncio.Event | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The address that goes into `Endpoint.base_url`."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self, loop), "127.0.0.1", self.port, backlog=2048
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            for connection in tuple(self._connections):
+                connection.abort()
+            await self._server.wait_closed()
+
+    def __enter__(self) -> Self:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="loopback-server", daemon=True
+        )
+        self._thread.start()
+        started.result(timeout=30)
+        return self
+
+    async def _serve(self, started: Future[None]) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with self:
+                started.set_result(None)
+                await self._stop.wait()
+        except OSError as error:
+            started.set_exception(error)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._loop and self._stop and self._thread:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(timeout=30)
+
+
+class _Connection(asyncio.Protocol):
+    """One kept-alive connection; requests on it come one after the other."""
+
+    def __init__(self, server: LoopbackServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            self._server._connections.add(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._transport:
+            self._server._connections.discard(self._transport)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._received[:end])
+            length = int(match[1]) if (match := _LENGTH.search(head)) else 0
+            if length > _MAX_REQUEST:
+                self._close()
+                return
+            if len(self._received) < end + 4 + length:
+                return
+            body = bytes(self._received[end + 4 : end + 4 + length])
+            del self._received[: end + 4 + length]
+            self._handle(head, body)
+
+    def _handle(self, head: bytes, body: bytes) -> None:
+        path = head.split(b" ", 2)[1].decode("ascii", "replace") if b" " in head else ""
+        if path.endswith("/stats"):
+            self._send(200, orjson.dumps(self._server.stats.as_json()))
+        elif path.endswith("/models"):
+            named = [{"id": name, "object": "model"} for name in self._server.models]
+            self._send(200, orjson.dumps({"object": "list", "data": named}))
+        elif path.endswith("/completions"):
+            self._complete(head, body, chat=path.endswith("/chat/completions"))
+        else:
+            self._send(404, _error(f"no such path: {path}"))
+
+    def _complete(self, head: bytes, body: bytes, *, chat: bool) -> None:
+        server, stats = self._server, self._server.stats
+        now = self._loop.time()
+        server.first_request_at = (
+            now if server.first_request_at is None else server.first_request_at
+        )
+        if server.keep_arrivals:
+            stats.arrivals.append(now)
+        attempt = self._count(body)
+        given = match[1].decode("latin-1") if (match := _BEARER.search(head)) else ""
+        if server.key and given != server.key:
+            self._send(401, _error(f"Incorrect API key provided: {given}"))
+        elif now - server.first_request_at < server.faults.refuse_s:
+            stats.by_fault["429"] += 1
+            self._send(429, _error("busy"), server.faults.retry_after_s)
+        elif refusal := self._refused(body):
+            self._send(*refusal)
+        else:
+            fault = server.faults.of(body, attempt)
+            stats.by_fault[fault or "none"] += 1
+            self._respond(body, fault, chat=chat)
+
+    def _count(self, body: bytes) -> int:
+        """Note the request; returns how often it came before."""
+        server, stats = self._server, self._server.stats
+        stats.requests += 1
+        stats.by_key[_key(body)] += 1
+        digest = hashlib.blake2b(body, digest_size=12).digest()
+        attempt = server.attempts[digest]
+        server.attempts[digest] += 1
+        return attempt
+
+    def _refused(self, body: bytes) -> tuple[int, bytes] | None:
+        server = self._server
+        if server.refuse_schema and b'"json_schema"' in body:
+            return 400, _error("response_format json_schema is not supported")
+        if server.models and (name := orjson.loads(body).get("model")) not in server.models:
+            return 404, _error(f"The model `{name}` does not exist")
+        return None
+
+    def _respond(self, body: bytes, fault: str, *, chat: bool) -> None:
+        if fault == "429":
+            self._send(429, _error("rate limit"), self._server.faults.retry_after_s)
+        elif fault == "timeout":
+            pass
+        elif fault in {"500", "503"}:
+            self._later(lambda: self._send(int(fault), _error("server trouble")))
+        else:
+            self._later(lambda: self._answer(body, fault, chat=chat))
+
+    def _later(self, send: Callable[[], None]) -> None:
+        stats = self._server.stats
+        stats.in_flight += 1
+        stats.most_in_flight = max(stats.most_in_flight, stats.in_flight)
+
+        def finish() -> None:
+            stats.in_flight -= 1
+            send()
+
+        if self._server.latency_s:
+            self._loop.call_later(self._server.latency_s, finish)
+        else:
+            self._loop.call_soon(finish)
+
+    def _answer(self, body: bytes, fault: str, *, chat: bool) -> None:
+        try:
+            request = orjson.loads(body)
+            text = (self._server.answer or default_answer)(request)
+        except Exception as error:  # noqa: BLE001 a broken script is the client's 500, not a hang
+            self._send(500, _error(f"the script failed: {error!r}"))
+            return
+        reply = orjson.dumps(self._completion(request, text, fault, chat=chat))
+        if fault == "malformed":
+            self._send(200, reply[: len(reply) // 2])
+        elif fault == "drop":
+            self._drop(reply)
+        elif fault == "wrong_type":
+            self._send(200, b"<html><body>Gateway</body></html>", kind="text/html")
+        else:
+            self._send(200, reply)
+
+    def _completion(
+        self, request: Mapping[str, Any], text: str, fault: str, *, chat: bool
+    ) -> dict[str, Any]:
+        if fault in {"cut", "length"}:
+            text = text[: 2 * len(text) // 3]
+        finish = "length" if fault == "length" else "stop"
+        choice: dict[str, Any] = {"index": 0, "finish_reason": finish}
+        choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+        completion = {
+            "id": "loopback",
+            "object": "chat.completion" if chat else "text_completion",
+            "created": 0,
+            "model": request.get("model", ""),
+            "choices": [] if fault == "empty" else [choice],
+        }
+        if self._server.count_usage:
+            read, written = estimate_tokens(last_text(request)), estimate_tokens(text)
+            completion["usage"] = {
+                "prompt_tokens": read,
+                "completion_tokens": written,
+                "total_tokens": read + written,
+            }
+        return completion
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        retry_after_s: float | None = None,
+        kind: str = "application/json",
+    ) -> None:
+        if self._transport is None:
+            return
+        extra = "" if retry_after_s is None else f"Retry-After: {retry_after_s:g}\r\n"
+        head = (
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n"
+            f"Content-Type: {kind}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._transport.write(head.encode("ascii") + body)
+
+    def _drop(self, body: bytes) -> None:
+        """Promise the whole body, send half, and hang up."""
+        if self._transport is not None:
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+            self._transport.write(head.encode("ascii") + body[: len(body) // 2])
+            self._close()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _error(message: str) -> bytes:
+    return orjson.dumps({"error": {"message": message, "type": "error"}})
+
+
+def last_text(request: Mapping[str, Any]) -> str:
+    """The text of a request's last message, or its prompt."""
+    messages = request.get("messages")
+    return str(messages[-1]["content"]) if messages else str(request.get("prompt", ""))
+
+
+def _key(body: bytes) -> str:
+    """What requests are counted by: the last message, or its hash where it is long."""
+    try:
+        text = last_text(orjson.loads(body))
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return "unreadable"
+    if len(text) <= _MAX_KEY:
+        return text
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def default_answer(request: Mapping[str, Any]) -> str:
+    """A sentence, or JSON that fits the schema of the request; both follow from the request."""
+    text = last_text(request)
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
+    wanted = request.get("response_format") or {}
+    if wanted.get("type") == "json_schema":
+        schema = wanted["json_schema"]["schema"]
+        return orjson.dumps(fill_schema(schema, schema.get("$defs", {}), digest)).decode()
+    return f"Reply {digest} to: {text[:60]}"
+
+
+def fill_schema(schema: Mapping[str, Any], known: Mapping[str, Any], word: str) -> Any:
+    """The smallest value that fits a JSON schema as pydantic writes them."""
+    if "$ref" in schema:
+        return fill_schema(known[schema["$ref"].rsplit("/", 1)[-1]], known, word)
+    if "const" in schema or "enum" in schema:
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    if choices := schema.get("anyOf"):
+        return fill_schema(choices[0], known, word)
+    match schema.get("type"):
+        case "object":
+            fields = schema.get("properties", {})
+            wanted = schema.get("required", ())
+            return {name: fill_schema(fields[name], known, word) for name in wanted}
+        case "array":
+            count = schema.get("minItems", 0)
+            return [fill_schema(schema.get("items", {}), known, word) for _ in range(count)]
+        case "boolean":
+            return True
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "null":
+            return None
+    return f"Text {word}"
+
+
+def main() -> None:
+    """Serve until interrupted; prints the address first."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="python -m wellread.llm.server",
+        description="A loopback OpenAI-compatible server with faults on demand.",
+        epilog="Example: python -m wellread.llm.server --port 8000 --latency 0.05 --rate-429 0.05",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each reply")
+    parser.add_argument("--key", default="", help="the key to ask for; any where empty")
+    parser.add_argument("--seed", type=int, default=0, help="of the faults")
+    parser.add_argument("--retry-after", type=float, help="seconds, sent with each 429")
+    parser.add_argument("--refuse", type=float, default=0.0, help="seconds of 429 for everyone")
+    for name in _FAULTS:
+        option = f"--rate-{name.replace('_', '-')}"
+        parser.add_argument(option, type=float, default=0.0, help="share of requests (0 to 1)")
+    given = parser.parse_args()
+    faults = Faults(
+        seed=given.seed,
+        retry_after_s=given.retry_after,
+        refuse_s=given.refuse,
+        **{f"rate_{name}": getattr(given, f"rate_{name}") for name in _FAULTS},
+    )
+    server = LoopbackServer(faults=faults, latency_s=given.latency, key=given.key, port=given.port)
+    try:
+        asyncio.run(_serve_forever(server))
+    except KeyboardInterrupt:
+        return
+
+
+async def _serve_forever(server: LoopbackServer) -> None:
+    async with server:
+        print(server.base_url, flush=True)  # noqa: T201 what a script that starts us reads
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
