@@ -56,7 +56,8 @@ python=$(find_python)
 locks=()
 for file in "$@"; do locks+=(--requirement "$file"); done
 
-if command -v uv >/dev/null; then installer=uv; else installer=pip; fi
-echo "wellread: installing into $folder with $installer and $("$python" --version) ..." >&2
-"make_with_$installer"
+say_start() { echo "wellread: installing into $folder with $1 and $("$python" --version) ..." >&2; }
+
+# The functions run in shells of their own: `set -e` has no effect inside a condition.
+if command -v uv >/dev/null && say_start uv && ! (bash -c "$(declare -f make_with_uv)"); then :; fi
 touch "$folder/.installed"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from wellread.llm.chat import ChatRequest
 
@@ -15,14 +17,27 @@ _BASE = {"weighs": "weigh", "holds": "hold", "lasts": "last", "needs": "need", "
 
 
 def answer(request: ChatRequest) -> str:
-    """JSON, or the plain form in completion mode."""
+    """What to say to a request of ours."""
     system, user = (message.content for message in request.messages[:2])
+    return _say(system, user, completion=request.completion)
+
+
+def answer_on_the_wire(request: Mapping[str, Any]) -> str:
+    """What to say to a request as a server gets it."""
+    if "prompt" in request:
+        return _say(request["prompt"], request["prompt"], completion=True)
+    system, user = (message["content"] for message in request["messages"][:2])
+    return _say(system, user, completion=False)
+
+
+def _say(system: str, user: str, *, completion: bool) -> str:
+    """JSON, or the plain form in completion mode."""
     if "quiz questions" in system:
-        return _judgement(request, user)
+        return _judgement(user, completion=completion)
     source = user.split("<source>")[1].split("</source>")[0]
     name = user.split("SOURCE TEXT (file ")[1].split(",")[0].split(")")[0]
     pair = _pair(system, source, name)
-    if not request.completion:
+    if not completion:
         return json.dumps({"pairs": [pair] if pair else []})
     return (
         f"**QUESTION:** {pair['question']}\n\n**ANSWER:** Thought Process:\n"
@@ -30,9 +45,9 @@ def answer(request: ChatRequest) -> str:
     )
 
 
-def _judgement(request: ChatRequest, user: str) -> str:
+def _judgement(user: str, *, completion: bool) -> str:
     suitable = bool(_FACT.search(user))
-    if request.completion:
+    if completion:
         return "It has figures.\nSuitable" if suitable else "No figures.\nNot suitable"
     return json.dumps({"reason": "It has figures." if suitable else "none", "suitable": suitable})
 

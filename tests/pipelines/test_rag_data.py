@@ -20,7 +20,6 @@ from wellread.pipelines.project import read_project
 from wellread.pipelines.rag_data import make_rag_data
 from wellread.storage.files import read_jsonl
 
-
 ONE_CHUNK = document(0).split("## Data")[0]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from wellread.checks.citations import Citation
 from wellread.checks.evidence import Match, Sources, Window
@@ -29,11 +29,17 @@ _ORDINARY_WEIGHT = 0.3
 _NEAR = 3
 # Counts spelled out up to this size ("three types") may be the answer's own counting.
 _OWN_COUNT = 12
-_SAME_SENTENCE = 0.7
+# A clause says the same as its window where that covers this share of its weight.
+_SAME_SENTENCE = 0.6
+_MISPLACED_RISK = 0.7
 _RISKS = {"numerical": 0.9, "temporal": 0.9, "entity": 0.75, "negation": 0.7}
 _LIST_MARK = re.compile(
     r"(?m)^[ \t]*(?:[-*•#>|]*[ \t]*)(?:step|schritt)?[ \t]*\(?(\d{1,3})[.):](?=\s|$|\*)", re.I
 )
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+T = TypeVar("T")
 
 
 class Looked(NamedTuple):
@@ -112,126 +118,217 @@ def _weight(
 
 def find(answer: str, sources: Sources, clause: Clause, window: Window | None) -> Iterator[Finding]:
     """Everything the rules object to in a clause."""
-    there = sources.tokens(window) if window else []
+    there = _There.of(sources, window)
     for at, looked in enumerate(clause.tokens):
-        kind = looked.token.kind
-        if kind == "number":
+        token = looked.token
+        if token.kind == "number":
             yield from _number(answer, sources, clause, at, there)
-        elif kind == "date":
-            yield from _date(answer, sources, looked.token, there)
-        elif kind in ("name", "code") and not looked.match.keys and looked.weight:
-            yield _name(answer, looked.token)
+        elif token.kind == "date":
+            yield from _date(answer, sources, token, there)
+    yield from _names(answer, clause, there)
     if window and window.first == window.last:
-        yield from _negation(answer, clause, window, there)
+        yield from _negation(clause, window, there)
+
+
+class _There(NamedTuple):
+    """The best window of a clause: its tokens, and the text they stand in."""
+
+    tokens: tuple[Token, ...]
+    text: str
+
+    @classmethod
+    def of(cls, sources: Sources, window: Window | None) -> _There:
+        if window is None:
+            return cls((), "")
+        chunk = sources.passages[sources.owners[window.first]].chunk
+        return cls(tuple(sources.tokens(window)), chunk.text)
+
+    def shown(self, token: Token) -> str:
+        return self.text[token.start : token.end]
 
 
 def _is_small(token: Token) -> bool:
-    return float(token.key) <= _OWN_COUNT
+    return all(float(value) <= _OWN_COUNT for value in token.keys)
 
 
 def _number(
-    answer: str, sources: Sources, clause: Clause, at: int, there: Sequence[Token]
+    answer: str, sources: Sources, clause: Clause, at: int, there: _There
 ) -> Iterator[Finding]:
     """A value that is nowhere, or that counts something else where it stands."""
     looked = clause.tokens[at]
     token, shown = looked.token, answer[looked.token.start : looked.token.end]
-    rival = _rival(clause, at, there)
     if looked.match.keys:
+        rival = _misplaced(sources, clause, at, there)
+        if rival is not None:
+            reason = f"{shown} stands elsewhere in the passages; here they have {there.shown(rival)}"
+            yield _finding(token, "contradiction/numerical", reason, _MISPLACED_RISK)
         return
-    if token.keys & _date_parts(sources):
-        return
+    rival = _rival(clause, at, there.tokens)
     if rival is not None:
-        reason = f"{shown} is not in the passages; nearest is {rival.key}"
+        reason = f"{shown} is not in the passages; nearest is {there.shown(rival)}"
         yield _finding(token, "contradiction/numerical", reason)
     elif not (token.spelled and _is_small(token)):
-        reason = f"{shown} is not in the passages"
-        yield _finding(token, "unsupported_addition/numerical", reason)
-
-
-def _date_parts(sources: Sources) -> frozenset[str]:
-    return frozenset(str(part) for date in sources.dates for part in date if part)
+        yield _finding(token, "unsupported_addition/numerical", f"{shown} is not in the passages")
 
 
 def _rival(clause: Clause, at: int, there: Sequence[Token]) -> Token | None:
-    """Another number of the window that stands by the same word as this one does."""
+    """Another number of the window that stands by the same words as this one does."""
     token = clause.tokens[at].token
-    beside = {
-        key
-        for other in clause.tokens[max(0, at - _NEAR) : at + _NEAR + 1]
-        if other.token.kind in ("word", "name", "code") and other.match.keys
-        for key in other.match.keys
-    }
-    numbers = [
-        (place, other)
-        for place, other in enumerate(there)
-        if other.kind == "number" and not other.keys & token.keys
-    ]
-    ranked = [
-        (
-            sum(bool(t.keys & beside) for t in there[max(0, place - _NEAR) : place + _NEAR + 1]),
-            -place,
-            other,
-        )
-        for place, other in numbers
-    ]
-    best = max(ranked, key=lambda entry: entry[:2], default=None)
-    return best[2] if best and best[0] else None
+    beside = frozenset().union(*(o.match.keys for o in _around(clause.tokens, at)))
+    is_time = any(":" in k for k in token.keys)
+    ranked = []
+    for place, other in enumerate(there):
+        if other.kind != "number" or other.keys & token.keys:
+            continue
+        if any(":" in k for k in other.keys) != is_time:
+            continue
+        shared = sum(bool(t.keys & beside) for t in _around(there, place))
+        ranked.append((shared, -_distance(token, other), -place, other))
+    best = max(ranked, key=lambda entry: entry[:3], default=None)
+    return best[3] if best and best[0] else None
 
 
-def _date(answer: str, sources: Sources, token: Token, there: Sequence[Token]) -> Iterator[Finding]:
+def _around(tokens: Sequence[T], at: int) -> Sequence[T]:
+    return (*tokens[max(0, at - _NEAR) : at], *tokens[at + 1 : at + _NEAR + 1])
+
+
+def _distance(one: Token, other: Token) -> float:
+    try:
+        return abs(float(one.key) - float(other.key))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _misplaced(sources: Sources, clause: Clause, at: int, there: _There) -> Token | None:
+    """The window's number for what this one counts, where this one counts it nowhere."""
+    token = clause.tokens[at].token
+    if at + 1 >= len(clause.tokens) or clause.tokens[at + 1].token.place > token.place + 2:
+        return None
+    unit = clause.tokens[at + 1].match
+    if unit.strength < 1 or any(t.keys & token.keys for t in there.tokens):
+        return None
+    for key in clause.tokens[at].match.keys:
+        for piece in sources.where[key]:
+            if any(t.keys & unit.keys for t in sources.pieces[piece].tokens):
+                return None
+    for place, other in enumerate(there.tokens[:-1]):
+        following = there.tokens[place + 1]
+        if other.kind == "number" and following.keys & unit.keys and following.place <= other.place + 2:
+            return other
+    return None
+
+
+def _date(answer: str, sources: Sources, token: Token, there: _There) -> Iterator[Finding]:
     """No date of the passages agrees with this one."""
     if any(date.agrees(other) for date in token.dates for other in sources.dates):
         return
     shown = answer[token.start : token.end]
-    rival = next((t for t in there if t.dates), None)
+    rival = next((t for t in there.tokens if t.dates), None)
     if rival:
-        reason = f"{shown} is not in the passages; nearest is {min(map(str, rival.dates))}"
+        reason = f"{shown} is not in the passages; nearest is {there.shown(rival)}"
         yield _finding(token, "contradiction/temporal", reason)
-    else:
+    elif token.keys.isdisjoint(sources.where):
         yield _finding(token, "unsupported_addition/temporal", f"{shown} is not in the passages")
 
 
-def _name(answer: str, token: Token) -> Finding:
-    shown = answer[token.start : token.end]
-    return _finding(token, "unsupported_addition/entity", f"{shown} is not in the passages")
+def _names(answer: str, clause: Clause, there: _There) -> Iterator[Finding]:
+    """Names that are not there; a capitalised word only where another stands in its place."""
+    for first, last in _capitalised_runs(answer, clause):
+        run = [looked.token for looked in clause.tokens[first : last + 1]]
+        start, end = run[0].start, run[-1].end
+        shown = answer[start:end]
+        rival = _in_the_slot(clause, first, last, there)
+        if rival:
+            reason = f"{shown} is not in the passages, which have {rival} here"
+            yield Finding(start, end, "contradiction/entity", reason, _RISKS["entity"])
+        elif any(token.kind in ("name", "code") for token in run) and not _is_acronym(answer, start, shown):
+            reason = f"{shown} is not in the passages"
+            yield Finding(start, end, "unsupported_addition/entity", reason, _RISKS["entity"])
 
 
-def _negation(
-    answer: str, clause: Clause, window: Window, there: Sequence[Token]
-) -> Iterator[Finding]:
-    """The clause and its best sentence share nearly all words, and one denies what both say."""
+def _capitalised_runs(answer: str, clause: Clause) -> Iterator[tuple[int, int]]:
+    """First and last index of capitalised tokens in a row that the passages lack."""
+    first = -1
+    for at, looked in enumerate((*clause.tokens, None)):
+        open_ = looked is not None and _is_missing_capital(answer, looked)
+        if open_ and first < 0:
+            first = at
+        elif not open_ and first >= 0:
+            yield first, at - 1
+            first = -1
+
+
+def _is_missing_capital(answer: str, looked: Looked) -> bool:
+    token = looked.token
+    if looked.match.keys or not looked.weight or token.kind not in ("word", "name", "code"):
+        return False
+    return token.kind == "code" or answer[token.start].isupper()
+
+
+def _in_the_slot(clause: Clause, first: int, last: int, there: _There) -> str:
+    """What capitalised words the window has between the same two neighbours; "" if none."""
+    before = clause.tokens[first - 1].match.keys if first else None
+    after = clause.tokens[last + 1].match.keys if last + 1 < len(clause.tokens) else None
+    if (before is not None and not before) or (after is not None and not after):
+        return ""
+    if before is None and after is None:
+        return ""
+    said = {k for looked in clause.tokens for k in looked.token.keys}
+    tokens = there.tokens
+    for left in range(-1, len(tokens)):
+        if (left < 0) != (before is None) or (left >= 0 and not tokens[left].keys & (before or set())):
+            continue
+        for right in range(left + 2, min(left + 2 + _NEAR, len(tokens)) + (after is None)):
+            if (right >= len(tokens)) != (after is None):
+                continue
+            if right < len(tokens) and not tokens[right].keys & (after or set()):
+                continue
+            between = tokens[left + 1 : right]
+            if all(_is_capital(there, t) and not t.keys & said for t in between):
+                return there.text[between[0].start : between[-1].end]
+    return ""
+
+
+def _is_capital(there: _There, token: Token) -> bool:
+    return token.kind in ("word", "name", "code") and there.text[token.start].isupper()
+
+
+def _is_acronym(answer: str, start: int, shown: str) -> bool:
+    """Whether `shown` abbreviates the words before it: "interval training (IT)"."""
+    words = _WORD.findall(answer[max(0, start - 30 * len(shown)) : start])[-len(shown) :]
+    return shown.isupper() and "".join(word[0] for word in words).casefold() == shown.casefold()
+
+
+def _negation(clause: Clause, window: Window, there: _There) -> Iterator[Finding]:
+    """The same neighbours stand together on both sides, but one side has a negator between them."""
     total = sum(looked.weight for looked in clause.tokens)
     if not total or window.weight / total < _SAME_SENTENCE:
         return
-    ours = _denied([looked.token for looked in clause.tokens])
-    theirs = _denied(there)
-    said = {k for looked in clause.tokens for k in looked.token.keys}
-    read = {k for token in there for k in token.keys}
-    for denied, token in ours.items():
-        if denied in read and denied not in theirs:
-            yield _finding(
-                token, "contradiction/negation", "the passages say so, without the denial"
-            )
-            return
-    for denied in theirs:
-        if denied in said and denied not in ours and not ours:
-            reason = f"the passages deny this ({denied})"
-            yield Finding(
-                clause.start, clause.end, "contradiction/negation", reason, _RISKS["negation"]
-            )
-            return
+    ours = [looked.token for looked in clause.tokens]
+    if negator := _denied_on_one_side(ours, there.tokens):
+        reason = "the passages say so, without the denial"
+        yield _finding(negator, "contradiction/negation", reason)
+    elif negator := _denied_on_one_side(there.tokens, ours):
+        text = f"the passages deny this ({there.shown(negator)})"
+        yield Finding(clause.start, clause.end, "contradiction/negation", text, _RISKS["negation"])
 
 
-def _denied(tokens: Sequence[Token]) -> dict[str, Token]:
-    """The keys that follow closely on a negator, each with it."""
-    found: dict[str, Token] = {}
-    for at, token in enumerate(tokens):
-        if token.kind == "negator":
-            for other in tokens[at + 1 : at + 2]:
-                if other.kind != "negator":
-                    found[other.key] = token
-    return found
+def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token | None:
+    """A negator of `one` whose two neighbours stand side by side in `other`."""
+    plain = [token for token in other if token.kind != "negator"]
+    denied = sum(token.kind == "negator" for token in other)
+    if denied >= sum(token.kind == "negator" for token in one):
+        return None
+    for at, token in enumerate(one):
+        if token.kind != "negator" or at + 1 >= len(one):
+            continue
+        before, after = (one[at - 1], one[at + 1]) if at else (one[at + 1], one[min(at + 2, len(one) - 1)])
+        for left, right in zip(plain, plain[1:], strict=False):
+            if left.keys & before.keys and right.keys & after.keys and right.place <= left.place + 4:
+                return token
+    return None
 
 
-def _finding(token: Token, category: str, reason: str) -> Finding:
-    return Finding(token.start, token.end, category, reason, _RISKS[category.rsplit("/", 1)[-1]])
+def _finding(token: Token, category: str, reason: str, risk: float | None = None) -> Finding:
+    risk = _RISKS[category.rsplit("/", 1)[-1]] if risk is None else risk
+    return Finding(token.start, token.end, category, reason, risk)

@@ -34,9 +34,9 @@ _MAX_CITING_WORDS = 3
 class LexicalSettings(Settings):
     """Thresholds of the detector; none of them was fitted."""
 
-    free_share: float = Field(default=0.25, ge=0, lt=1)
+    free_share: float = Field(default=0.3, ge=0, lt=1)
     """Share of a clause's weight that may be missing at no risk: wording of one's own."""
-    full_share: float = Field(default=0.75, gt=0, le=1)
+    full_share: float = Field(default=0.85, gt=0, le=1)
     """Share missing from which a clause is taken to be unsupported."""
     at_risk: float = Field(default=0.5, gt=0, lt=1)
     """Risk from which a clause counts as unsupported."""

@@ -159,7 +159,8 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
             yield Token(at, min(at + 2, end), "pair", frozenset({text[at : at + 2]}), place)
         return
     if match["time"]:
-        keys = frozenset({match["time"].lstrip("0") or match["time"]})
+        shown = match["time"].removeprefix("0")
+        keys = frozenset({shown, shown.removesuffix(":00")})
         yield Token(start, end, "number", keys, place)
         return
     word = match["word"]
@@ -169,7 +170,7 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
         if text[end : end + 1] in _AFTER_A_NO and word.casefold() in ("no", "nein"):
             return
         yield Token(start, end, "negator", frozenset({"not"}), place)
-    elif any(c.isdigit() for c in word):
+    elif any(c.isdigit() for c in word) and not text[start - 1 : start].isdigit():
         yield Token(start, end, "code", frozenset({fold(word)}), place)
     elif not is_function_word(word, language):
         kind: Kind = "name" if _looks_like_name(text, start, word, language) else "word"
@@ -178,10 +179,10 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
 
 def _looks_like_name(text: str, start: int, word: str, language: str) -> bool:
     """Capitals inside a sentence; in German only where they cannot be a noun's."""
-    if word.isupper() and len(word) > 1:
-        return True
-    if not word[0].isupper():
+    if len(word) < 2 or not word[0].isupper():
         return False
+    if word.isupper():
+        return True
     before = text[:start].rstrip(" \u00a0\"'“”„«»([*_") if start < 40 else _tail(text, start)
     opens = not before or before[-1] in ".!?:;•\n\r\t|-–—>#"
     if opens:

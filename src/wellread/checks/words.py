@@ -114,7 +114,7 @@ _META_WORDS = {
     "en": """
         passage passages text texts context document documents source sources chunk chunks excerpt
         excerpts snippet snippets information article mentioned mention mentions provided provide
-        state stated states according question answer answers
+        state stated states according question answer answers step steps
         """,
     "de": """
         passage passagen text texte kontext dokument dokumente dokumenten quelle quellen abschnitt

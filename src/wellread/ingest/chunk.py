@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from wellread.ingest.blocks import Block, blocks
 from wellread.ingest.pieces import pieces
-from wellread.ingest.sentences import sentence_spans
+from wellread.ingest.sentences import sentence_ends, sentence_spans
 from wellread.ingest.settings import IngestSettings
 from wellread.ingest.tokens import Counter, counter_for
 from wellread.records import Chunk, Document, Rejection
@@ -73,13 +73,26 @@ def _units(document: Document, settings: IngestSettings, counter: Counter) -> It
     path: list[tuple[int, str]] = []
     batch: list[Block] = []
     size = 0
-    for block in blocks(document.text):
+    for block in _handy_blocks(document):
         batch.append(block)
         size += block.end - block.start
         if size >= _BATCH_CHARACTERS:
             yield from _measured(document, batch, settings, counter, path)
             batch, size = [], 0
     yield from _measured(document, batch, settings, counter, path)
+
+
+def _handy_blocks(document: Document) -> Iterator[Block]:
+    """Blocks, with a paragraph of many megabytes parted at ends of sentences."""
+    for block in blocks(document.text):
+        start = block.start
+        if block.end - start > _BATCH_CHARACTERS and block.kind in ("text", "item"):
+            ends = sentence_ends(document.text, start, block.end, document.language)
+            for _, following in ends:
+                if following - start >= _BATCH_CHARACTERS:
+                    yield block._replace(start=start, end=following)
+                    start = following
+        yield block._replace(start=start)
 
 
 def _measured(

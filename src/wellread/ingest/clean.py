@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wellread.ingest.characters import mend_characters
@@ -27,6 +27,7 @@ from wellread.records import PageSpan
 _TRAILING = re.compile(r"[ \t]+(?=\n)")
 _INLINE_BULLET = re.compile(r"(?<=[—:]) (?=• )")
 _FULL_LINE = 60
+_WINDOW = 4_000_000
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
@@ -54,9 +55,8 @@ def clean(text: str) -> Cleaned:
     text = book.text if book else text
     text = join_broken_words(_tidy(text), done)
     if has_no_lines(text):
-        text = drop_inline_heads(drop_blank_notes(text), done)
-        text = join_spaced_words(drop_contents(text, done), done)
-        text = _tidy(recover_structure(text, done))
+        text = "".join(_recovered(part, done) for part in _windows(text))
+        text = _tidy(text)
     else:
         text = _tidy(_part_bullets(drop_contents(drop_blank_notes(text), done)))
     return Cleaned(text, fields=book.fields if book else {}, done=done)
@@ -83,6 +83,23 @@ def clean_pages(pages: Sequence[tuple[int, str]]) -> Cleaned:
         spans.append(PageSpan(number, at, at + len(body)))
         at += len(body)
     return Cleaned("".join(parts), tuple(spans), done=done)
+
+
+def _recovered(text: str, done: dict[str, int]) -> str:
+    """Text without lines gets the lines it has lost."""
+    text = drop_inline_heads(drop_blank_notes(text), done)
+    text = join_spaced_words(drop_contents(text, done), done)
+    return recover_structure(text, done)
+
+
+def _windows(text: str) -> Iterator[str]:
+    """Stretches that end at a space, so that one line of 50 MB needs memory for one of them."""
+    start = 0
+    while len(text) - start > _WINDOW:
+        end = text.find(" ", start + _WINDOW) + 1 or len(text)
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _part_bullets(text: str) -> str:

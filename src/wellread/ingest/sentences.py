@@ -49,7 +49,7 @@ def sentence_spans(text: str, start: int, end: int, language: str = "") -> list[
     while start < end and text[start].isspace():
         start += 1
     spans = []
-    for stop, following in _ends(text, start, end, language):
+    for stop, following in sentence_ends(text, start, end, language):
         spans.append((start, stop))
         start = following
     if start < end:
@@ -57,7 +57,7 @@ def sentence_spans(text: str, start: int, end: int, language: str = "") -> list[
     return spans
 
 
-def _ends(text: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
+def sentence_ends(text: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
     """End of each sentence but the last, and where the next one starts."""
     ordinals = language in _ORDINAL_LANGUAGES
     for match in _END.finditer(text, start, end):

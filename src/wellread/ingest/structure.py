@@ -46,7 +46,7 @@ def recover_structure(text: str, done: dict[str, int]) -> str:
         at = start
     parts.append(text[at:])
     if starts:
-        done["paragraphs"] = len(starts)
+        done["paragraphs"] = done.get("paragraphs", 0) + len(starts)
     return "\n\n".join(part for part in parts if part)
 
 

@@ -47,20 +47,37 @@ class Estimate:
 
     def count(self, text: str) -> int:
         """Tokens of `text`, rounded up."""
-        return math.ceil(int(_weigh(text).sum()) / _UNIT) if text else 0
+        return math.ceil(_weight(text) / _UNIT)
 
     def measure(self, text: str, spans: Spans) -> list[float]:
-        """Tokens of each stretch; the text is weighed once, whatever the number of stretches."""
-        import numpy as np
-
-        if not spans:
-            return []
-        low, high = spans[0][0], spans[-1][1]
-        sums = np.zeros(high - low + 1, dtype=np.int64)
-        np.cumsum(_weigh(text[low:high]), out=sums[1:])
-        edges = np.asarray(spans, dtype=np.int64) - low
-        tokens: list[float] = ((sums[edges[:, 1]] - sums[edges[:, 0]]) / _UNIT).tolist()
+        """Tokens of each stretch; the text between the first and the last is weighed once."""
+        tokens: list[float] = []
+        first = 0
+        for index in range(1, len(spans) + 1):
+            if index == len(spans) or spans[index][1] - spans[first][0] > _BLOCK:
+                tokens += _measure_block(text, spans[first:index])
+                first = index
         return tokens
+
+
+def _measure_block(text: str, spans: Spans) -> list[float]:
+    """Differences of running sums; a single stretch above the block size is only added up."""
+    import numpy as np
+
+    if len(spans) == 1:
+        return [_weight(text[spans[0][0] : spans[0][1]]) / _UNIT]
+    low, high = spans[0][0], spans[-1][1]
+    sums = np.zeros(high - low + 1, dtype=np.int64)
+    np.cumsum(_weigh(text[low:high]), out=sums[1:])
+    edges = np.asarray(spans, dtype=np.int64) - low
+    tokens: list[float] = ((sums[edges[:, 1]] - sums[edges[:, 0]]) / _UNIT).tolist()
+    return tokens
+
+
+def _weight(text: str) -> int:
+    """The weight of a text of any length, in bounded memory."""
+    starts = range(0, len(text), _BLOCK)
+    return sum(int(_weigh(text[start : start + _BLOCK]).sum(dtype="int64")) for start in starts)
 
 
 class TokenizerCounter:
@@ -119,6 +136,7 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+_BLOCK = 1 << 20
 _UNIT = 64
 """Weights are whole numbers of 1/64 token: sums of them are exact."""
 

@@ -17,7 +17,7 @@ Ranked = tuple[Chunk, float]
 _RUN = 3
 _LONG_WORD = 20
 _SAMPLED = 24
-_SAMPLE_SHARE = 0.5
+_SAMPLE_SHARE = 0.6
 _COMPARED_CHARACTERS = 20_000
 
 
@@ -50,7 +50,7 @@ class _Compared:
 
     def __init__(self, text: str) -> None:
         self._text = text[:_COMPARED_CHARACTERS]
-        self._words = self._text.split()
+        self._words = self._text.lower().split()
         self._sample = self._words[:: len(self._words) // _SAMPLED + 1]
         self._distinct = frozenset(self._words)
 
@@ -61,7 +61,7 @@ class _Compared:
             return frozenset({tuple(words)})
         return frozenset(zip(words, words[1:], words[2:], strict=False))
 
-    def _may_repeat(self, other: _Compared) -> bool:
+    def _may_repeat(self, other: _Compared, overlap: float) -> bool:
         """Whether enough of a sample of words is in the other text.
 
         Texts with four in five runs in common share far more than half of their words. Where
@@ -70,11 +70,11 @@ class _Compared:
         if len(self._words) * _LONG_WORD < len(self._text):
             return True
         common = sum(map(other._distinct.__contains__, self._sample))
-        return common >= len(self._sample) * _SAMPLE_SHARE
+        return common >= len(self._sample) * _SAMPLE_SHARE * overlap
 
     def repeats(self, other: _Compared, overlap: float) -> bool:
         """Whether the two share at least `overlap` of their runs."""
-        if not self._may_repeat(other):
+        if not self._may_repeat(other, overlap):
             return False
         first, second = self._runs, other._runs
         common = len(first & second)

@@ -43,14 +43,20 @@ def read_json(text: str) -> Any:
     if not text.strip():
         raise ValueError("the reply is empty")
     for candidate in _candidates(text[:_MAX_TEXT]):
-        for version in (candidate, _mended(candidate)):
-            try:
-                value = orjson.loads(version)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(value, dict | list):
-                return value
+        value = _loads(candidate)
+        if value is None:
+            value = _loads(_mended(candidate))
+        if isinstance(value, dict | list):
+            return value
     raise ValueError("the reply holds no JSON object" + _why(text))
+
+
+def _loads(text: str) -> Any:
+    """The value, or None where `text` is not JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -162,7 +168,7 @@ async def ask(
     request: ChatRequest,
     output: type[T],
     *,
-    repairs: int = 1,
+    repairs: int = 2,
     parse_text: Callable[[str], T] | None = None,
 ) -> tuple[T, tuple[ChatReply, ...]]:
     """Ask until the reply fits `output`, and return it with all replies that it took.

@@ -380,6 +380,17 @@ def last_text(request: Mapping[str, Any]) -> str:
     return str(messages[-1]["content"]) if messages else str(request.get("prompt", ""))
 
 
+def first_text(request: Mapping[str, Any]) -> str:
+    """The text of a request's first message from the user, or its prompt.
+
+    It stays the same when a reply is sent back to be mended.
+    """
+    for message in request.get("messages", ()):
+        if message["role"] == "user":
+            return str(message["content"])
+    return last_text(request)
+
+
 def _key(body: bytes) -> str:
     """What requests are counted by: the last message, or its hash where it is long."""
     try:
@@ -393,7 +404,7 @@ def _key(body: bytes) -> str:
 
 def default_answer(request: Mapping[str, Any]) -> str:
     """A sentence, or JSON that fits the schema of the request; both follow from the request."""
-    text = last_text(request)
+    text = first_text(request)
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
     wanted = request.get("response_format") or {}
     if wanted.get("type") == "json_schema":
@@ -424,7 +435,8 @@ def fill_schema(schema: Mapping[str, Any], known: Mapping[str, Any], word: str) 
             return schema.get("minimum", 1)
         case "null":
             return None
-    return f"Text {word}"
+        case _:
+            return f"Text {word}"
 
 
 def main() -> None:

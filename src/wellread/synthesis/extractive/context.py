@@ -25,6 +25,8 @@ _SEPARATOR = re.compile(r"\s+[-–—|:>]\s+|: | > |\s*\(")
 _FILE_LIKE = re.compile(r"_|\.\w{2,5}\Z|\A[\d\W]+\Z|[/\\]|\d{5,}")
 _WORD = re.compile(r"[^\W_][\w’'-]*")
 _NAME = re.compile(r"[A-ZÄÖÜ][\w’'-]*(?: (?:[A-ZÄÖÜ0-9][\w’'./-]*|of|the|and|de|von|der|&))*\Z")
+_PUBLICATION = re.compile(r"\b(FM|ADP|ADRP|ATP|JP|ISO|RFC|DIN)[ _-]?(\d[\d-]*\d)")
+_PART = re.compile(r"(?:Section|Chapter|Part|Appendix|Annex|Teil|Kapitel|Anhang|Abschnitt|\d)\b", re.IGNORECASE)
 _CODE = re.compile(r"\A(?:FM|ADP|ADRP|ATP|ISO|RFC|DIN|EN|JP|AR)[ -]\d")
 
 
@@ -55,8 +57,13 @@ class Context:
         lower = word.lower()
         if lower in _ALWAYS_LOWER:
             return lower
-        if rest[:1].isupper() or lower in self.anchor_words or word in self.proper:
-            return lower if lower in self.common and lower.endswith("ly") else word
+        acronym = re.match(r"[A-Z][A-Z&-]+s?\b", rest)
+        if (rest[:1].isupper() and not acronym) or word in self.proper:
+            return word
+        if self.named and lower in self.anchor_words:
+            return word
+        if acronym:
+            return lower if lower in self.common or lower.endswith(("ate", "or", "al")) else word
         if lower in self.common or _COMMON_ENDING.search(lower):
             return lower
         return lower if self.plain(lower, rest) else word
@@ -108,7 +115,11 @@ _FOLLOW_NAMES = frozenset(
 
 
 def _anchor(chunk: Chunk) -> tuple[str, bool]:
+    if code := _PUBLICATION.search(chunk.title):
+        return f"{code[1]} {code[2]}", True
     for candidate in (chunk.title, chunk.heading.split(" > ")[0]):
+        if _PART.match(candidate):
+            continue
         name = _name_in(candidate)
         if name:
             if name.isupper():

@@ -91,7 +91,7 @@ def drafts(sentence: Sentence, before: str, context: Context) -> Iterator[tuple[
     for draft in _all(core, context):
         worded = anchored(draft, context)
         if worded and sound(worded):
-            yield worded, resolved if resolved.endswith(".") else resolved + "."
+            yield worded, worded.statement or (resolved if resolved.endswith(".") else resolved + ".")
 
 
 def _all(core: str, context: Context) -> Iterator[Draft]:
@@ -118,7 +118,7 @@ def _all(core: str, context: Context) -> Iterator[Draft]:
 def _plural_subject(subject: str, context: Context) -> str:
     """Common plural nouns are written small: "Dents in the box" -> "dents in the box"."""
     first = subject.split()[0]
-    if first in context.proper or not first[1:].islower() or not first.endswith("s"):
+    if first in context.proper or not first[1:].isalpha() or not first[1:].islower() or not first.endswith("s"):
         return subject
     follows = subject[len(first) + 1 :][:1]
     return (
@@ -209,7 +209,7 @@ def anchored(draft: Draft, context: Context) -> Draft | None:
     """Name what the question is about where its own words do not; None where nothing can."""
     if context.mentions_anchor(draft.question):
         return draft
-    vague = _is_vague(draft.question[:-1] + " ?")
+    vague = _is_vague(draft.question[:-1] + " ?") or _vague_subject(draft.subject)
     if not vague and not (context.named and _product(context.anchor)):
         return draft
     if not context.anchor:
@@ -233,6 +233,14 @@ def _anchor_lead(context: Context, question: str) -> str:
         return f"{pick(('For', 'With', 'In the case of', 'With regard to'), context.salt, question)} {name}"
     leads = ("Regarding", "With regard to", "Concerning", "As regards", "On the subject of")
     return f"{pick(leads, context.salt, question)} {context.anchor}"
+
+
+def _vague_subject(subject: str) -> bool:
+    """A definite phrase of one or two common words and nothing after: "the agreements"."""
+    words = subject.split()
+    if len(words) not in (2, 3) or words[0].lower() != "the" or words[-1] in _FAMILIAR:
+        return False
+    return all(word.islower() and word.isalpha() for word in words[1:])
 
 
 def _is_vague(question: str) -> bool:

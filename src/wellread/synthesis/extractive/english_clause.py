@@ -68,9 +68,10 @@ class Clause:
         rest = self.rest if rest is None else rest
         return _join(subject or self.subject, self.finite, rest)
 
-    def predicate(self, rest: str | None = None) -> str:
-        """``holds 24 sheets``, in the third person singular for a question about the subject."""
-        return _join(self.finite, self.rest if rest is None else rest)
+    def part(self, rest: str | None = None) -> str:
+        """`rest` up to where another clause begins; see `first_part`."""
+        past = self.tense == "past" or self.auxiliary in ("was", "were")
+        return first_part(self.rest if rest is None else rest, past=past)
 
 
 def _join(*parts: str) -> str:
@@ -238,6 +239,8 @@ def _agrees(clause: Clause) -> bool:
         if clause.plural:
             return joined or is_plural(head) or head[:1].isupper()
         return not is_plural(head) or head[:1].isupper() or head == "number"
+    if clause.auxiliary == "does" and re.search(r" and (?:the|a|an|its) ", clause.subject):
+        return False
     if clause.tense == "perfect" and clause.auxiliary == "has":
         return not clause.plural
     if clause.tense == "perfect" and clause.auxiliary == "have":
@@ -289,33 +292,40 @@ def noun_phrase_starts(rest: str) -> bool:
     return bool(re.match(r"[A-Za-z0-9“\"]", first))
 
 
-def first_part(rest: str) -> str:
-    """`rest` up to where another clause with its own verb begins."""
-    found = _NEXT_VERB.search(rest)
-    while found and found.group() == "; " and rest.count(";") > 1:
-        found = _NEXT_VERB.search(rest, found.end())
-    return rest[: found.start()].rstrip(" ,;") if found else rest
+def first_part(rest: str, *, past: bool = False) -> str:
+    """`rest` up to where another clause with its own verb begins.
+
+    A second verb inside a relative clause ("that prevents or delays") belongs to the phrase; past
+    forms count only where the clause is past, for else they are adjectives ("and assigned units").
+    """
+    pattern = _NEXT_VERB_PAST if past else _NEXT_VERB
+    for found in pattern.finditer(rest):
+        if found.group() == "; " and rest.count(";") > 1:
+            continue
+        if found["verb"] and _RELATIVE.search(rest, 0, found.start()):
+            continue
+        return rest[: found.start()].rstrip(" ,;")
+    return rest
 
 
-_VERB_FORMS = [v for v in THIRD if THIRD[v] not in NOUN_LIKE]
-_NEXT_VERB = re.compile(
-    r"(?:,|;)? (?:and|but|or)(?: then| also| thus| so| later)? (?:"
-    + "|".join(
-        sorted(
-            [
-                "travel",
-                "become",
-                *_VERB_FORMS,
-                *BE,
-                *MODALS,
-                "has",
-                "had",
-                *(p for p in PAST if p not in BASES),
-            ]
-        )
+_RELATIVE = re.compile(r"\b(?:that|which|who|where|whose|when|if|how|what)\b")
+_VERB_FORMS = [verb for verb in THIRD if THIRD[verb] not in NOUN_LIKE]
+_FINITE = ["travel", "become", "has", *_VERB_FORMS, *BE, *MODALS]
+_FINITE_PAST = [*_FINITE, "had", *(form for form in PAST if form not in BASES)]
+
+
+def _next_verb(forms: list[str]) -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<verb>(?:(?:,|;)? (?:and|but|or)(?: then| also| thus| so| later)?|,) (?:"
+        + "|".join(sorted(set(forms), key=len, reverse=True))
+        + r")\b(?! [a-z]+(?:s|es)\b(?:,|\Z)))"
+        r"|; |, (?:(?:which|who|where|while|whereas|although|though|so|because) "
+        r"|but (?!\w+,)|and (?:the|it|they|a|he|she|this|these|each|then|so|in|on) )"
+        r"| but (?:the|it|they|a|he|she|this|these) "
+        r"|: (?=(?:it|they|the|at|one|this|a|an|when|if) \w+ )"
+        r"| and (?=(?:the|a|an|one|it) (?:\w+ ){1,6}?(?:is|are|was|were|has|have|drives|can|could|will|must|may)\b)"
     )
-    + r")\b(?! [a-z]+(?:s|es)\b(?:,|\Z))|; |, (?:(?:which|who|where|while|whereas|although|though|but|so|because) "
-    r"|and (?:the|it|they|a|he|she|this|these|each|then|so) )"
-    r"|: (?=(?:it|they|the|at|one|this|a|an|when|if) \w+ )"
-    r"| and (?=(?:the|a|an|one|it) (?:\w+ ){1,3}(?:is|are|was|were|has|have|drives)\b)"
-)
+
+
+_NEXT_VERB = _next_verb(_FINITE)
+_NEXT_VERB_PAST = _next_verb(_FINITE_PAST)

@@ -17,6 +17,7 @@ from wellread.synthesis.extractive.english_words import (
     PRONOUNS,
     THIRD,
     is_plural,
+    singular,
 )
 from wellread.synthesis.extractive.facts import Draft
 
@@ -288,7 +289,10 @@ def abbreviation_of(text: str) -> Iterator[tuple[str, str]]:
         short = found["short"]
         phrase = _phrase_for(short, found["words"].split(" "))
         if phrase:
-            yield (short[:-1] if short[-1] == "s" and short[:-1].isupper() else short), phrase
+            if short[-1] == "s" and short[:-1].isupper():
+                yield short[:-1], singular(phrase)
+            else:
+                yield short, phrase
             return
 
 
@@ -297,7 +301,8 @@ def abbreviations(core: str, context: Context) -> Iterator[Draft]:
     for short, phrase in abbreviation_of(core):
         asks = f"What does the abbreviation {short} stand for?"
         about = f"what the abbreviation {short} stands for"
-        yield Draft(asks, about, phrase, "abbreviation", short, 0.5)
+        said = f"The abbreviation {short} stands for {phrase}."
+        yield Draft(asks, about, phrase, "abbreviation", short, 0.5, said)
 
 
 def _phrase_for(short: str, words: list[str]) -> str:

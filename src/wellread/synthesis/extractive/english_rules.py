@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from wellread.synthesis.extractive.english_clause import (
     Clause,
-    first_part,
     head_noun,
     is_person,
     noun_phrase_starts,
@@ -126,7 +125,7 @@ def _where(clause: Clause) -> Draft | None:
     found = _WHERE.match(clause.rest) if clause.tense == "be" else None
     if not found or re.search(rf"\b{DATE}", found["place"]):
         return None
-    place = first_part(found["place"])
+    place = clause.part(found["place"])
     if re.match(
         r"(?:at|in|on) (?:night|least|most|any|all|the time|the morning|average|\d|one)", place
     ):
@@ -150,12 +149,16 @@ def _definition(clause: Clause) -> Draft | None:
     if _SUPERLATIVE.match(clause.rest) and not _NOT_SUPERLATIVE.match(clause.rest):
         return None
     named = _is_named(clause.subject)
+    if re.match(r"an? (?:similar|further|another|controversial|special|common|major|key|strengthening|matter)|one of", clause.rest):
+        return None
+    if re.search(r"\b(?:this|that (?:of|conjecture|case|time)|these|those)\b", clause.rest):
+        return None
     if (named and clause.rest.startswith("the ")) or not _definable(clause, named):
         return None
     word = "Who" if named and _is_who(clause) else "What"
     question = f"{word} {clause.auxiliary} {clause.subject}?"
     about = f"{word.lower()} {clause.subject} {clause.auxiliary}"
-    return Draft(question, about, first_part(clause.rest), "definition", clause.subject, 1.0)
+    return Draft(question, about, clause.part(), "definition", clause.subject, 1.0)
 
 
 def _definable(clause: Clause, named: bool) -> bool:
@@ -165,6 +168,8 @@ def _definable(clause: Clause, named: bool) -> bool:
     if named:
         return True
     words = clause.subject.split()
+    if re.search(r"\b(?:key|result|problem|reason|difference|focus|aim|goal|idea|answer|point|intent|end|purpose|challenge|exception)\Z", clause.subject):
+        return False
     if words[0] == "the":
         acronym = words[-1].isupper() and len(words) == 2
         return not clause.plural and (acronym or len(words) >= 3 or clause.rest.startswith("the "))
@@ -180,6 +185,8 @@ def _is_who(clause: Clause) -> bool:
 
 def _plural_definition(clause: Clause) -> Draft | None:
     """Xs are Ys that ... -> What are Xs?"""
+    if clause.subject.startswith("the ") or _OTHER.match(clause.subject):
+        return None
     if clause.tense != "be" or clause.auxiliary != "are":
         return None
     if not re.match(r"(?:\w+ ){0,3}\w+s (?:that|which|who|used|designed|with|of) .+", clause.rest):
@@ -221,7 +228,7 @@ def _strand(clause: Clause, participle: str, rest: str) -> Draft | None:
     for preposition in _STRANDED[participle]:
         if not rest.startswith(f"{preposition} " if preposition else ("the ", "a ", "an ")):
             continue
-        answer = first_part(rest[len(preposition) :].strip())
+        answer = clause.part(rest[len(preposition) :].strip())
         if preposition == "to" and participle in (
             "used",
             "designed",
@@ -280,7 +287,9 @@ def _superlative(clause: Clause) -> Draft | None:
         return None
     if not _SUPERLATIVE.match(clause.rest) or not _is_specific(clause.subject):
         return None
-    rest = first_part(clause.rest)
+    rest = clause.part()
+    if re.match(r"the (?:most|least) \w+ (?:in|of|and|among)\b|the \w+ (?:in|of|to) (?:the|its)", rest) or _OTHER.match(clause.subject):
+        return None
     if len(rest.split()) < 5 or re.search(r"\b(?:its|his|her|their|to \w+)\Z", rest):
         return None
     word = "Who" if is_person(_rest_head(rest)) else "What"
@@ -299,7 +308,8 @@ def _enumeration(clause: Clause) -> Draft | None:
     if clause.tense != "be" or not clause.plural:
         return None
     counted = re.match(rf"the (?:\w+ )?{NUMBER} ", clause.subject)
-    if not (counted or _KIND_NOUN.search(head_noun(clause.subject))):
+    complement = re.search(r" (?:of|for|in) ", clause.subject)
+    if not (counted or (complement and _KIND_NOUN.search(head_noun(clause.subject)))):
         return None
     items = re.split(r"[;,]| and ", clause.rest)
     first = clause.rest.split()[0]
@@ -320,9 +330,9 @@ def _when(clause: Clause) -> Draft | None:
     if not found or re.search(r"\b(?:between|from|and|,)\s*\Z", found["before"]):
         return None
     before = found["before"].rstrip(" ,")
-    if re.search(rf"{DATE}|\b(?:but|that|which|who|because)\b|, ", before):
+    if re.search(rf"{DATE}|\b(?:but|that|which|who|because|after|before|since|until|when)\b|, ", before):
         return None
-    if not before and clause.verb not in _COMPLETE_VERBS or first_part(before) != before:
+    if not before and clause.verb not in _COMPLETE_VERBS or clause.part(before) != before:
         return None
     if clause.tense == "be" and not re.match(
         r"(?:\w+ly )?(?:[a-z]+(?:ed|en|wn|ng)|built|held|made|led|born|founded|set|fought|sold|won|lost|sent|bought|brought|taught|put|kept|begun|cut|hit|first \w+ed) ?",
@@ -376,7 +386,7 @@ def _by_adverbial(
 ) -> Draft | None:
     before = before.rstrip(" ,")
     last = before.split()[-1] if before else ""
-    if not before or ", " in before or last in FUNCTION_WORDS or first_part(before) != before:
+    if not before or ", " in before or last in FUNCTION_WORDS or clause.part(before) != before:
         return None
     if re.search(r"\b(?:that|which|who|because|when|if|while|but)\b|:", before):
         return None
@@ -536,10 +546,12 @@ def _prepositional_object(clause: Clause) -> Draft | None:
         return None
     for preposition in _PREPOSITIONAL.get(clause.verb, ()):
         if clause.rest.startswith(preposition + " "):
-            answer = first_part(clause.rest[len(preposition) + 1 :])
+            answer = clause.part(clause.rest[len(preposition) + 1 :])
             if re.search(r"\w for (?:a|the) ", answer) and clause.verb == "stand":
                 return None
-            if len(answer.split()) < 2 or answer.split()[0] in ("which", "whom", "this", "it"):
+            if len(answer.split()) < 3 or _OTHER.match(answer) or _OTHER.match(clause.subject):
+                return None
+            if re.match(NUMBER + " ", clause.subject) or answer.split()[0] in ("which", "whom", "this", "it"):
                 return None
             asks = f"What {clause.invert(preposition)}?"
             return Draft(
@@ -564,17 +576,30 @@ def _object(clause: Clause) -> Draft | None:
         return None
     if not noun_phrase_starts(clause.rest) or clause.subject.split()[0] in ("all", "each", "many"):
         return None
-    answer, aim = _aim(first_part(clause.rest))
+    answer, aim = _aim(clause.part())
     least = 2 if clause.verb in _LISTING else 3
+    if _OTHER.match(answer) or _OTHER.match(clause.subject) or re.match(NUMBER + " ", clause.subject):
+        return None
     if len(answer.split()) < least or " that it" in answer or answer[0].isdigit():
         return None
     if re.match(r"(?:the|a|an) (?:way|fact|result|role|part|number|place)\b", answer):
         return None
-    if not _telling(clause, aim):
+    if not _telling(clause, aim) or is_person(head_noun(answer)):
         return None
     weight = 0.9 if clause.verb in _LISTING else 0.6
     question = f"What {clause.invert(aim)}?"
     return Draft(question, f"what {clause.plain(aim)}", answer, "object", clause.subject, weight)
+
+
+_OTHER = re.compile(
+    r"(?:an? |the |two |some )?(?:similar|earlier|another|same|each other|further|other|several|some|second|"
+    r"additional|latter|former|certain|such|more|various|following|new)\b", re.IGNORECASE
+)
+_DEEDS = frozenset(
+    "invent discover found establish write compose publish build develop design introduce win propose "
+    "replace contain include paint sign direct defeat conquer found create produce comprise own "
+    "operate offer require".split()
+)
 
 
 def _telling(clause: Clause, aim: str) -> bool:
@@ -583,6 +608,8 @@ def _telling(clause: Clause, aim: str) -> bool:
         return False
     if len(aim.split()) >= 4:
         return True
+    if _is_named(clause.subject) and len(clause.subject.split()) < 4 and clause.verb not in _DEEDS:
+        return False
     words = [w for w in clause.subject.split() if w.lower() not in FUNCTION_WORDS]
     return (
         clause.verb in _TELLING_VERBS
@@ -594,7 +621,7 @@ def _telling(clause: Clause, aim: str) -> bool:
 def _aim(rest: str) -> tuple[str, str]:
     """Split off a purpose: ``changes to support the plan`` -> ``changes``, ``to support the plan``."""
     found = _AIM.match(rest)
-    if not found or found["verb"] not in BASES or "," in found["object"]:
+    if not found or found["verb"] not in BASES or re.search(r",| (?:that|which|who) ", found["object"]):
         return rest, ""
     last = found["object"].split()[-1].lower()
     if last in FUNCTION_WORDS or last in _TAKES_INFINITIVE or len(found["object"].split()) > 9:
@@ -614,9 +641,11 @@ _TAKES_INFINITIVE = frozenset(
 
 def _agent(clause: Clause) -> Draft | None:
     """The fire officer leads the cell ... -> Which officer / Who leads the cell ...?"""
-    if clause.tense not in ("present", "past") or clause.verb not in TRANSITIVE:
+    if clause.tense not in ("present", "past") or clause.verb not in TRANSITIVE - _EMPTY_VERBS and not clause.person:
         return None
-    rest = first_part(clause.rest)
+    if clause.verb not in TRANSITIVE or _OTHER.match(clause.subject):
+        return None
+    rest = clause.part()
     if not noun_phrase_starts(rest) or len(rest.split()) < (4 if clause.person else 6):
         return None
     if "," in rest or clause.plural or re.search(r"\b(?:its|it|they|he|she|their)\b", rest):
@@ -658,11 +687,15 @@ def _obligation(clause: Clause) -> Draft | None:
     verb, _, rest = clause.rest.partition(" ")
     if verb not in TRANSITIVE or not noun_phrase_starts(rest):
         return None
-    answer = first_part(rest)
-    if len(answer.split()) < 3 or f" and {verb}" in answer:
+    answer, aim = _aim(clause.part(rest))
+    if len(answer.split()) < 3 or f" and {verb}" in answer or verb in _EMPTY_VERBS:
         return None
-    question = f"What {clause.invert(verb)}?"
-    return Draft(question, f"what {clause.plain(verb)}", answer, "requirement", clause.subject, 0.9)
+    words = [w for w in clause.subject.split() if w.lower() not in FUNCTION_WORDS]
+    if len(words) < 2 and len(aim.split()) < 4 or _OTHER.match(answer) or _OTHER.match(clause.subject):
+        return None
+    question = f"What {clause.invert(f'{verb} {aim}'.strip())}?"
+    about = f"what {clause.plain(f'{verb} {aim}'.strip())}"
+    return Draft(question, about, answer, "requirement", clause.subject, 0.9)
 
 
 RULES: tuple[Rule, ...] = (

@@ -27,7 +27,6 @@ class Draft:
 
     `question` ends with "?", `about` is the same as an indirect question ("how long the warranty
     lasts"), `answer` is what the sentence says in a few words, `subject` the phrase asked about.
-    `lead` asks for an anchor such as a product name where the subject alone is too general.
     """
 
     question: str
@@ -36,7 +35,8 @@ class Draft:
     rule: str
     subject: str = ""
     weight: float = 1.0
-    vague: bool = False
+    statement: str = ""
+    """The sentence to answer with, where it is not the one that was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def drafts(sentence: Sentence, before: str, context: Context) -> Iterator[tuple[
     for short, phrase in abbreviation_of(resolved):
         yield (
             Draft(f"Wofür steht die Abkürzung {short}?", f"wofür die Abkürzung {short} steht", phrase, "abbreviation", short, 0.5),
-            resolved,
+            f"Die Abkürzung {short} steht für {phrase}.",
         )  # fmt: skip
 
 
@@ -241,7 +241,7 @@ _FORBIDDEN = re.compile(
     r"(?:im|der|dem|den|des) (?:Text|Abschnitt|Kapitel|Dokument)\w*)\b"
 )
 _VAGUE = re.compile(
-    r"\b(?:der|die|das|dem|den|des|im|am|zum|zur|beim) ([A-ZÄÖÜ][\wäöüß-]{2,10})\b(?! (?:von|des|der|für|im|in|am|[A-ZÄÖÜ]|\d))"
+    r"\b(?:der|die|das|dem|den|des|im|am|zum|zur|beim) (?:[a-zäöüß]+e[nr]? )?([A-ZÄÖÜ][\wäöüß-]{2,10})\b(?! (?:von|des|der|für|im|in|am|[A-ZÄÖÜ]|\d))"
 )
 _FAMILIAR = frozenset(
     "Wasser Strom Erde Sonne Mond Welt Meer Himmel Staat Internet Menschen Jahr Jahre Jahren Mensch Natur Luft Krieg Kaiser "

@@ -24,6 +24,7 @@ from wellread.synthesis.extractive.german_words import (
     NUMBER,
     PAST,
     PERSON_ENDING,
+    PREPOSITIONS,
     PREFIXES,
     TIME,
     TRANSITIVE,
@@ -47,7 +48,7 @@ _OFTEN = re.compile(
 )
 _DEADLINE = re.compile(rf"innerhalb (?:von )?(?:der ersten )?{NUMBER} {TIME}(?= )")
 _SUPERLATIVE = re.compile(
-    r"(?:der|die|das) (?:\w+[- ]?)?(?:\w{2,}ste|erste|letzte|einzige|wichtigste) .+\Z"
+    r"(?:der|die|das) (?:\w+[- ]?)?(?:\w{2,}ste|erste|letzte|einzige|wichtigste)n? .+\Z"
 )
 _COUNTING_VERBS = frozenset(
     "hat haben hatte hatten besitzt besitzen besaß umfasst umfassen umfasste enthält enthalten enthielt fasst fassen beschäftigt beschäftigen verfügt führt speichert liefert erzielte gewann zählt beherbergt".split()
@@ -83,7 +84,8 @@ def _definition(clause: Clause) -> Draft | None:
         or clause.verb == "sind"
         and re.match(r"(?:ein|eine|das) ", clause.front)
     )
-    if single or mixed or re.search(r"\bdies(?:e|er|es|em|en)\b", clause.rest):
+    other = _OTHER.match(clause.rest) or _OTHER.match(clause.front)
+    if other or single or mixed or re.search(r"\bdies(?:e|er|es|em|en)\b", clause.rest):
         return None
     if (
         clause.verb == "war"
@@ -104,6 +106,9 @@ def _definition(clause: Clause) -> Draft | None:
         ask(word, clause.verb, clause.front), indirect(word, clause.verb, clause.front),
         clause.rest, "definition", clause.front, 1.0,
     )  # fmt: skip
+
+
+_OTHER = re.compile(r"(?:eine?r? )?(?:ander|weiter|ähnlich|solch|zusätzlich|verschieden|manche|einige)\w*\b", re.IGNORECASE)
 
 
 def _named(front: str) -> bool:
@@ -404,7 +409,7 @@ def _adverbial(clause: Clause) -> Draft | None:
 
 def _object(clause: Clause) -> Draft | None:
     """Die Steuereinheit überwacht den Druck -> Was überwacht die Steuereinheit?"""
-    if clause.verb not in TRANSITIVE or joins_verb(clause.rest):
+    if clause.verb not in TRANSITIVE or joins_verb(clause.rest) or _OTHER.match(clause.front):
         return None
     first = clause.rest.split()[0]
     if (

@@ -74,7 +74,7 @@ TRANSITIVE = LEXICAL & frozenset(
     "schuf schufen leitete leiteten verabschiedete verabschiedeten unterstützte unterstützten verbot "
     "verboten erließ erließen verfasste verfassten übersetzte übersetzten produzierte produzierten "
     "errichtete errichteten verursachte verursachten zerstörte zerstörten beinhaltet beinhalten "
-    "bezeichnet beschreibt beschreiben bindet binden beherbergt beherbergen".split()
+    "bindet binden beherbergt beherbergen".split()
 )
 PREFIXES = frozenset(
     "ab an auf aus bei ein fest fort her hin los mit nach statt teil um vor weg weiter wieder zu "
