@@ -4,17 +4,21 @@
 #   tools/environment.sh FOLDER LOCKFILE...
 #
 # 1. Find a Python of at least 3.11: $PYTHON, or the first that fits on the PATH.
-# 2. Install the lock files; every download is checked against its hash.
+# 2. Install the lock files, with uv where it is there and works, else with pip; every download
+#    is checked against its hash.
 # 3. Install the package itself, editable, with the build tools of the lock files and no network.
 # 4. Write the stamp FOLDER/.installed last, so that a broken attempt is made again.
 set -euo pipefail
 
 folder=$1
 shift
-least="3.11"
+locks=()
+for file in "$@"; do locks+=(--requirement "$file"); done
+
+say() { printf 'wellread: %s\n' "$@" >&2; }
 
 stop() {
-    printf 'wellread: %s\n' "$@" >&2
+    say "$@"
     exit 2
 }
 
@@ -29,35 +33,35 @@ find_python() {
         fi
     done
     name=${PYTHON:-python3}
-    stop "Python $least or newer is needed; $name is $("$name" --version 2>/dev/null || echo missing)." \
-        "Install a newer one and name it: make PYTHON=/path/to/python$least ..."
+    stop "Python 3.11 or newer is needed; $name is $("$name" --version 2>/dev/null || echo missing)." \
+        "Install a newer one and name it: make PYTHON=/path/to/python3.11 ..."
 }
 
+# Steps are joined with &&, as `set -e` is silent in a function that is called as a condition.
 make_with_uv() {
-    uv venv --quiet --no-project --clear --python "$python" "$folder"
-    uv pip install --quiet --python "$folder" --require-hashes "${locks[@]}"
-    uv pip install --quiet --python "$folder" --no-deps --no-build-isolation --editable .
+    command -v uv >/dev/null || return
+    say "installing into $folder with uv and $("$python" --version) ..."
+    # A proxy with a certificate that only the system knows is common in companies.
+    export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
+    uv venv --quiet --no-project --clear --python "$python" "$folder" &&
+        uv pip install --quiet --python "$folder" --require-hashes "${locks[@]}" &&
+        uv pip install --quiet --python "$folder" --no-deps --no-build-isolation --editable .
 }
 
 make_with_pip() {
+    say "installing into $folder with pip and $("$python" --version) ..."
     "$python" -c "import ensurepip, venv" 2>/dev/null ||
         stop "$python cannot make virtual environments: venv or ensurepip is missing." \
-            "On Debian and Ubuntu: apt-get install python3-venv, or install uv and try again."
-    "$python" -m venv --clear "$folder"
+            "On Debian and Ubuntu: apt-get install python3-venv; or install uv, and try again."
     local pip=("$folder/bin/python" -m pip --disable-pip-version-check --quiet)
+    "$python" -m venv --clear "$folder"
     # Old Pythons bring setuptools along, whose .pth file would run at every start.
     "${pip[@]}" uninstall --yes setuptools 2>/dev/null || true
-    # Without --no-compile, 40 MB of bytecode would be written that nobody runs.
+    # Without --no-compile, 40 MB of bytecode would be written, most of it for code nobody runs.
     "${pip[@]}" install --no-compile --require-hashes "${locks[@]}"
     "${pip[@]}" install --no-deps --no-build-isolation --editable .
 }
 
 python=$(find_python)
-locks=()
-for file in "$@"; do locks+=(--requirement "$file"); done
-
-say_start() { echo "wellread: installing into $folder with $1 and $("$python" --version) ..." >&2; }
-
-# The functions run in shells of their own: `set -e` has no effect inside a condition.
-if command -v uv >/dev/null && say_start uv && ! (bash -c "$(declare -f make_with_uv)"); then :; fi
+if ! make_with_uv; then make_with_pip; fi
 touch "$folder/.installed"

@@ -4,6 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+command -v uv >/dev/null || {
+    echo "wellread: lock files are made by uv; install it first: pip install uv" >&2
+    exit 2
+}
+
 compile() {
     local output=$1
     shift

@@ -78,7 +78,8 @@ def docx(*blocks: str | tuple[str, str] | list[list[str]], head: str = "") -> by
         "_rels/.rels": relations(("officeDocument", "word/document.xml")),
         "word/_rels/document.xml.rels": relations(("styles", "styles.xml")),
         "word/styles.xml": f'<w:styles xmlns:w="{WORD}">{styles}</w:styles>',
-        "word/document.xml": f'{head}<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>',
+        "word/document.xml": f'{head}<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
+        "</w:document>",
     })  # fmt: skip
 
 

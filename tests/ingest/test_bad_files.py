@@ -18,7 +18,7 @@ from wellread.ingest.clean import clean
 from wellread.ingest.read import read_folder
 from wellread.ingest.settings import IngestSettings
 from wellread.ingest.worker import Worker
-from wellread.records import Chunk, Document, Rejection
+from wellread.records import Document, Rejection
 
 SETTINGS = IngestSettings(ocr="off")
 TEXT = "The pump moves water from the tank to the boiler at a rate of ten litres a minute."
@@ -34,9 +34,10 @@ def reasons(folder: Path, options: IngestSettings = SETTINGS) -> dict[str, str]:
     return {one.id: one.reason for one in found if isinstance(one, Rejection)}
 
 
-def bomb_pdf(make, megabytes: int) -> bytes:
-    """A page whose content unpacks to spaces without end."""
-    content = make.stream(b" " * (megabytes << 20), packed=True)
+@pytest.fixture(scope="module")
+def bomb(make) -> bytes:
+    """A PDF whose page unpacks to 500 MB of spaces."""
+    content = make.stream(b" " * (500 << 20), packed=True)
     return make.assembled([
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -78,7 +79,9 @@ def test_a_page_that_is_a_picture_is_read_by_tesseract_where_it_is_installed(
     make, write, tmp_path, monkeypatch
 ):
     program = tmp_path / "tesseract"
-    program.write_text("#!/bin/sh\nhead -c 2 > /dev/null\necho Read by the program, $OMP_THREAD_LIMIT thread.\n")
+    program.write_text(
+        "#!/bin/sh\nhead -c 2 > /dev/null\necho Read by the program, $OMP_THREAD_LIMIT thread.\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     folder = write({"a.pdf": make.scanned_pdf([TEXT])})
@@ -87,20 +90,33 @@ def test_a_page_that_is_a_picture_is_read_by_tesseract_where_it_is_installed(
     assert [page.page for page in document.pages] == [1, 2]
 
 
-def test_a_pdf_bomb_ends_at_the_memory_limit(make, write):
-    folder = write({"a.pdf": bomb_pdf(make, 700), "zz.good": make.docx(TEXT)})
+def test_a_pdf_bomb_ends_at_the_memory_limit(make, write, bomb):
+    folder = write({"a.pdf": bomb, "zz.good": make.docx(TEXT)})
     assert reasons(folder, IngestSettings(max_memory_mb=512))["a.pdf"] == "out_of_memory"
 
 
-def test_a_file_that_takes_too_long_ends_at_the_time_limit(make, write):
-    folder = write({"a.pdf": bomb_pdf(make, 400)})
+def test_a_file_that_takes_too_long_ends_at_the_time_limit(write, bomb):
+    folder = write({"a.pdf": bomb})
     (rejection,) = read_folder(folder, IngestSettings(max_seconds_per_file=0.05))
     assert rejection.reason == "timeout"
 
 
+def test_a_program_that_hangs_is_killed_with_the_child(make, write, tmp_path, monkeypatch):
+    program = tmp_path / "tesseract"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 100\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    folder = write({"a.pdf": make.scanned_pdf([TEXT])})
+    (rejection,) = read_folder(folder, IngestSettings(max_seconds_per_file=1.5))
+    assert rejection.reason == "timeout"
+    pid = int((tmp_path / "pid").read_text("utf-8"))
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"
+
+
 def test_archives_that_unpack_to_too_much_are_given_up_unread(make, write):
     folder = write({
-        "ratio.docx": make.zipped({"word/document.xml": b" " * (50 << 20)}),
+        "ratio.docx": make.zipped({"word/document.xml": b" " * (1_900_000)}),
         "total.epub": make.zipped(
             {f"{n}": random.Random(n).randbytes(1 << 20) for n in range(3)}
             | {"META-INF/container.xml": "<x/>"}
@@ -135,8 +151,10 @@ def test_xml_that_declares_entities_is_refused_and_leaks_no_file(make, write):
     assert reasons(folder) == {"laughs.docx": "damaged", "outside.docx": "damaged"}
 
 
-def test_a_child_killed_while_it_parses_costs_one_file_and_killed_between_files_none(make, write):
-    folder = write({"a.docx": make.docx(TEXT), "slow.pdf": bomb_pdf(make, 700)})
+def test_a_child_killed_while_it_parses_costs_one_file_and_killed_between_files_none(
+    make, write, bomb
+):
+    folder = write({"a.docx": make.docx(TEXT), "slow.pdf": bomb})
     with Worker(SETTINGS) as worker:
         assert TEXT in worker.read(folder / "a.docx")["text"]
         child = worker._process
@@ -172,7 +190,9 @@ def test_a_line_of_json_above_the_limit_is_given_up_and_the_next_is_read(write):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", [b'{"text": NaN}', b"[" * 2_000, b'{"text": "\\ud800"}', b"\x00\xff\xfe"])
+@pytest.mark.parametrize(
+    "line", [b'{"text": NaN}', b"[" * 2_000, b'{"text": "\\ud800"}', b"\x00\xff\xfe"]
+)
 def test_hostile_json_is_a_bad_line(write, line):
     (rejection,) = read_folder(write({"a.jsonl": line}), SETTINGS)
     assert (rejection.id, rejection.reason) == ("a.jsonl:1", "bad_line")
@@ -202,11 +222,14 @@ NASTY = st.text(
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_cleaned_and_cut_without_an_error(text):
     cleaned = clean(text)
-    records = list(split(Document("d", cleaned.text), IngestSettings(chunk_size=16, min_chunk_tokens=4)))
+    records = list(
+        split(Document("d", cleaned.text), IngestSettings(chunk_size=16, min_chunk_tokens=4))
+    )
     for record in records:
         orjson.dumps(record)
 
 
+@pytest.mark.slow
 def test_one_line_of_fifty_megabytes_is_cut_in_bounded_memory(tmp_path):
     script = tmp_path / "one_line.py"
     script.write_text(
@@ -241,7 +264,10 @@ def test_one_line_of_fifty_megabytes_is_cut_in_bounded_memory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pdf", "docx"])
 def test_thousands_of_mutations_never_stop_the_reader(make, tmp_path, kind):
-    whole = {"pdf": make.pdf([TEXT, "Two."], [TEXT], title="T"), "docx": make.docx(TEXT, [["a", "b"]])}[kind]
+    whole = {
+        "pdf": make.pdf([TEXT, "Two."], [TEXT], title="T"),
+        "docx": make.docx(TEXT, [["a", "b"]]),
+    }[kind]
     draw = random.Random(7)
     path = tmp_path / f"a.{kind}"
     outcomes: dict[str, int] = {}
@@ -250,7 +276,9 @@ def test_thousands_of_mutations_never_stop_the_reader(make, tmp_path, kind):
             data = bytearray(whole)
             for _ in range(draw.choice((1, 3, 20))):
                 place = draw.randrange(len(data))
-                data[place : place + draw.choice((0, 1, 1, 4))] = draw.randbytes(draw.choice((0, 1, 1, 9)))
+                data[place : place + draw.choice((0, 1, 1, 4))] = draw.randbytes(
+                    draw.choice((0, 1, 1, 9))
+                )
             path.write_bytes(data)
             try:
                 worker.read(path)

@@ -1,6 +1,7 @@
 """Cutting: every character lands somewhere, spans are exact, budgets hold."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from wellread.ingest.blocks import blocks
 from wellread.ingest.chunk import split
 from wellread.ingest.sentences import sentence_spans
 from wellread.ingest.settings import IngestSettings
-from wellread.ingest.tokens import TokenizerCounter
+from wellread.ingest.tokens import TokenizerCounter, counter_for
 from wellread.records import Chunk, Document, PageSpan, Rejection
 
 SENTENCE = "The pump moves water from the tank to the boiler at ten litres a minute."
@@ -20,8 +21,8 @@ SMALL = IngestSettings(chunk_size=40, min_chunk_tokens=8)
 MARKDOWN = st.lists(
     st.sampled_from([
         "# Title", "## Part", "### Detail", "CHAPTER I", "1.2 Safety", "- an item of a list",
-        "• another item", "1. a step to take", "| a | b |\n| --- | --- |\n| 1 | 2 |",
-        "```\ncode here\n\nmore code\n```", SENTENCE, "Short.", f"{SENTENCE} {SENTENCE}\n{SENTENCE}",
+        "• another item", "1. a step to take", "| a | b |\n| --- | --- |\n| 1 | 2 |", SENTENCE,
+        "```\ncode here\n\nmore code\n```", "Short.", f"{SENTENCE} {SENTENCE}\n{SENTENCE}",
         "word " * 90, "x" * 700, "你好，世界。这是第二句话。" * 12, "Dr. Gray left. He ran! Why?",
         "\n", " ", "\t\tindented", "~~~", "```", "Ein Satz mit z.B. Abkürzung. Am 3. Mai kam er.",
     ]),
@@ -66,6 +67,7 @@ def test_every_character_lies_in_a_chunk_or_a_rejection_and_spans_are_exact(text
             assert text[start:end] == record.text
             assert record.text.strip()
             assert record.tokens <= options.chunk_size
+            assert abs(record.tokens - counter_for("").count(record.text)) <= 1
             assert record.id == f"d#{start}-{end}"
             assert start > last, "chunks come in order"
             assert record.id not in ids
@@ -91,7 +93,7 @@ def test_blocks_hold_every_character_that_is_not_white_space_once(text):
 @settings(max_examples=100, deadline=None)
 def test_without_overlap_no_character_is_in_two_chunks(text):
     chunks = cut(text)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before.end <= after.start
 
 
@@ -112,6 +114,25 @@ def test_a_heading_stays_with_the_text_below_it_and_names_the_path():
     assert last.heading == "Pumps > Care"
     assert any(chunk.text.startswith("## Care\n\nThe pump") for chunk in cut(text))
     assert not any(chunk.text.endswith("## Care") for chunk in cut(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        (f"CHAPTER I.\nLooking-Glass house\n\n{SENTENCE}", "CHAPTER I. Looking-Glass house"),
+        (f"Zweyte Scene.\n(Ophelia tritt auf.)\n\n{SENTENCE}", "Zweyte Scene."),
+        (f"CARE OF SEALS\n\n{SENTENCE}", "CARE OF SEALS"),
+        (f"1.2 Care of Seals\n\n{SENTENCE}", "1.2 Care of Seals"),
+        (f"Kapitel 3\n\n{SENTENCE}", "Kapitel 3"),
+        (f"第三章 水泵\n\n{SENTENCE}", "第三章 水泵"),
+        (f".YKCOWREBBAJ\n\n{SENTENCE}", ""),
+        (f"Dear reader,\n\n{SENTENCE}", ""),
+        (f"Part of it is lost.\nAnd more of it.\nAnd more.\n\n{SENTENCE}", ""),
+        (f"1. Oil the pump.\n\n{SENTENCE}", ""),
+    ],
+)
+def test_headings_of_plain_text_are_recognised(text, heading):
+    assert cut(text)[-1].heading == heading
 
 
 def test_a_heading_of_the_same_level_closes_the_one_before():
@@ -142,8 +163,10 @@ def test_a_document_of_one_short_sentence_is_one_chunk():
 
 
 def test_a_short_rest_joins_the_chunk_before_it_or_takes_from_it():
-    text = "\n\n".join([SENTENCE] * 5 + ["The end."])
-    assert all(chunk.tokens >= SMALL.min_chunk_tokens for chunk in cut(text))
+    for rest in ("The end.", "The very end is reached here."):
+        text = "\n\n".join([SENTENCE] * 4 + [rest])
+        assert all(chunk.tokens >= SMALL.min_chunk_tokens for chunk in cut(text))
+        assert cut(text)[-1].text.endswith(rest)
 
 
 def test_a_sentence_above_the_budget_is_cut_between_words():
@@ -167,6 +190,9 @@ def test_a_character_and_its_accent_stay_together():
     chunks = cut("e\u0301" * 400, IngestSettings(chunk_size=16, min_chunk_tokens=0))
     assert len(chunks) > 1
     assert all(chunk.text.startswith("e") for chunk in chunks)
+    chunks = cut("👩\u200d🔬" * 200, IngestSettings(chunk_size=32, min_chunk_tokens=0))
+    assert len(chunks) > 1
+    assert all(chunk.text.startswith("👩") for chunk in chunks)
 
 
 def test_a_table_that_fits_stays_whole_and_a_long_one_is_cut_at_rows():
@@ -187,7 +213,7 @@ def test_a_block_of_code_that_fits_is_not_split_at_its_empty_lines():
 def test_overlap_repeats_whole_sentences():
     text = " ".join(f"This is sentence number {n} of them." for n in range(30))
     chunks = cut(text, IngestSettings(chunk_size=48, chunk_overlap=16, min_chunk_tokens=8))
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         shared = text[after.start : before.end]
         assert shared.startswith("This is sentence")
         assert shared.endswith("of them.")

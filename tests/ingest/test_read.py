@@ -27,7 +27,9 @@ def test_every_format_is_read_from_nested_folders_in_the_order_of_paths(make, wr
     folder = write({
         "b/notes.md": f"# The pump\n\n{TEXT}",
         "b/notes.txt": TEXT,
-        "a/guide.docx": make.docx(("Heading1", "The pump"), TEXT, [["Part", "Price"], ["Valve", "5"]]),
+        "a/guide.docx": make.docx(
+            ("Heading1", "The pump"), TEXT, [["Part", "Price"], ["Valve", "5"]]
+        ),
         "a/deep/talk.pptx": make.pptx(("The pump", TEXT)),
         "book.epub": make.epub("All on pumps", ("The pump", TEXT)),
         "page.html": f"<html><head><title>Pump &amp; co</title></head><body><h1>P</h1><p>{TEXT}</p>"
@@ -178,7 +180,10 @@ def test_a_row_can_not_take_the_id_of_a_file(write):
 
 def test_a_csv_with_a_text_column_is_one_document_a_row(write):
     documents, _ = read(write({"a.csv": 'id;text;title\n1;"One; text";A\n2;Two;B\n'}))
-    assert {d.id: (d.text, d.title) for d in documents.values()} == {"1": ("One; text", "A"), "2": ("Two", "B")}
+    assert {d.id: (d.text, d.title) for d in documents.values()} == {
+        "1": ("One; text", "A"),
+        "2": ("Two", "B"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def test_a_query_drops_the_stop_words_of_its_own_language_only() -> None:
     assert "war" not in query_terms("das war die Geschichte", ["en", "de"])
 
 
+def test_a_question_is_asked_without_its_question_words() -> None:
+    assert query_terms("What does the officer do?", ["en"]) == {"offic": 1}
+    assert query_terms("Wie wird der Druck gemessen?", ["en", "de"]).keys() >= {"druck"}
+    assert "wird" not in query_terms("Wie wird der Druck gemessen?", ["en", "de"])
+    assert set(query_terms("who are you", ["en"])) == {"who", "you"}
+
+
 def test_a_query_counts_its_words() -> None:
     assert query_terms("cat Cats dog", ["en"]) == {"cat": 2, "dog": 1}
 

@@ -115,7 +115,7 @@ def test_an_index_that_a_crash_left_behind_reads_on_when_opened(
     (base.folder / "words" / "position.json").write_bytes(position)
     with KnowledgeBase.open(base.folder) as again:
         assert [p.chunk.document_id for p in again.search("alpha beta gamma")] == ["c", "b"]
-        assert again.document_frequency("gamma") == 1
+        assert again.document_frequencies(["gamma"]) == {"gamma": 1}
 
 
 def test_a_store_that_is_ahead_of_its_index_is_searched_whole(
@@ -156,3 +156,50 @@ def test_an_unfinished_build_is_no_knowledge_base_and_does_not_stand_in_the_way(
     pairs = [(Document("a", "alpha"), [Chunk("a#0-5", "a", "alpha", 0, 5)])]
     KnowledgeBase.build(tmp_path / "kb", pairs).close()
     assert [p.name for p in tmp_path.iterdir()] == ["kb"]
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from wellread.errors import StorageError
+from wellread.knowledge.base import KnowledgeBase
+from wellread.records import Chunk, Document
+
+def pair(name, size):
+    text = " ".join(f"{name}{n}" for n in range(size))
+    return Document(name, text), [Chunk(f"{name}#0-{len(text)}", name, text, 0, len(text))]
+
+with KnowledgeBase.open(Path(sys.argv[1])) as base:
+    base.add([pair("before", 10)])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    try:
+        for number in range(1000):
+            base.add([pair(f"late{number}x", 3000)])
+            print(number, flush=True)
+    except StorageError as error:
+        print("refused", flush=True)
+"""
+
+
+@pytest.mark.parametrize("limit", [150, 3_000, 40_000, 250_000])
+def test_a_full_disk_is_a_typed_error_and_loses_nothing(
+    build: Callable[..., KnowledgeBase], limit: int
+) -> None:
+    base = build({"seed": "seed"})
+    base.close()
+    child = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(base.folder), str(limit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *added, last = child.stdout.split()
+    assert last == "refused", child.stderr
+    with KnowledgeBase.open(base.folder) as again:
+        for name in ("before", *(f"late{number}x" for number in added)):
+            assert [p.chunk.document_id for p in again.search(f"{name}3")] == [name]
+        assert (
+            sum(1 for _ in again.chunk_ids())
+            == again.count
+            == len(again.search(" ".join(f"{n}3" for n in again.document_ids()) + " seed", 10_000))
+        )

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from wellread.errors import InputError, KnowledgeBaseError, WellreadError
-from wellread.knowledge.base import Changes, KnowledgeBase
+from wellread.knowledge.analysis import query_terms
+from wellread.knowledge.base import KnowledgeBase
+from wellread.knowledge.retriever import Query
 from wellread.knowledge.settings import KnowledgeSettings
+from wellread.knowledge.summary import Changes
 from wellread.records import Chunk, Document, PageSpan
 
 Build = Callable[..., KnowledgeBase]
@@ -365,3 +368,16 @@ def test_a_closed_knowledge_base_says_so(build: Build) -> None:
     base.close()
     with pytest.raises(KnowledgeBaseError, match="closed database"):
         base.search("alpha")
+
+
+def test_a_removed_chunk_leaves_the_index_too(build: Build, retriever_type: str) -> None:
+    base = build(CORPUS, retriever_type=retriever_type)
+    base.search("alpha")
+    base.remove("a")
+    base.search("alpha")
+    terms = query_terms("alpha beta", [""])
+    left = base._retriever.search(Query("alpha beta", terms), 9)
+    assert len(left) == 1
+    fresh = build({"b": "beta", "c": "gamma"}, retriever_type=retriever_type)
+    if retriever_type == "simple":
+        assert base.search("beta")[0].score == fresh.search("beta")[0].score

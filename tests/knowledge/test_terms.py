@@ -47,3 +47,9 @@ def test_key_terms_of_a_chunk_that_is_not_in_the_knowledge_base(
     base = build(CORPUS)
     chunk = pair("new", "Volcanoes and the sea")[1][0]  # type: ignore[index]
     assert key_terms(chunk, base)[0] == "Volcanoes"
+
+
+def test_a_rare_word_outweighs_a_repeated_common_one(build: Callable[..., KnowledgeBase]) -> None:
+    corpus = {"a": "valve pump pump", **{f"b{i}": f"pump number{i}" for i in range(30)}}
+    base = build(corpus)
+    assert key_terms(next(base.chunks()), base)[0] == "valve"

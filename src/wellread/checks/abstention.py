@@ -32,7 +32,7 @@ _SAYS = (
     r"(?:provide|give|contain|include|offer|have) (?:\w+ ){0,3}?(?:information|details?|answers?|"
     r"instructions?|guidance|data|mention|figures?|explanation))"
 )
-_HOLDS = r"(?:contain|include|provide|give|cover|list|offer|have|hold|reveal|help|show|name|settle)"
+_HOLDS = r"(?:contain|include|provide|give|cover|list|offer|have(?! to)|hold|reveal|help|show|name|settle)"
 _NOT = r"(?:do not|does not|did not|don['’]t|doesn['’]t|didn['’]t|cannot|can['’]t|never)"
 _HOW = r"(?:\w+ly )?"
 _CANNOT = (
@@ -56,14 +56,18 @@ _ENGLISH = (
     r"direct |relevant |further |clear |detailed )*information\b",
     rf"\b(?:i|we)\b{_GAP}{{0,20}}\b{_CANNOT} (?:\w+ )?(?:find|tell|say|see|answer|determine|know|"
     r"locate|provide|give|have)\b",
-    r"\b(?:it is|it['’]s) (?:not (?:clear|stated|possible to (?:say|tell|determine|answer)|specified|"
+    r"\b(?:it is|it['’]s) (?:not (?:clear|stated|possible to (?:say|tell|determine|answer)|"
+    r"specified|"
     r"mentioned)|unclear|impossible to (?:say|tell|determine|answer))\b",
     r"\bunable to (?:answer|determine|find|provide|locate)\b",
-    rf"\b(?:cannot|can['’]t|could not) be (?:answered|determined|found) (?:from|in|based|with){_GAP}*"
+    rf"\b(?:cannot|can['’]t|could not) be (?:answered|determined|found) (?:from|in|based|"
+    rf"with){_GAP}*"
     rf"\b{_STRONG}\b",
-    rf"\b(?:there is|there['’]s|there are|i have|i see|i find) (?:no|not any|nothing)\b{_GAP}{{0,60}}"
+    rf"\b(?:there is|there['’]s|there are|i have|i see|i find) (?:no|not any|"
+    rf"nothing)\b{_GAP}{{0,60}}"
     rf"\b(?:{_STRONG}|mention|answer)\b",
-    rf"\b(?:this|it|that|the answer) is (?:not|nowhere) (?:to be found )?(?:in|among) {_GAP}{{0,15}}"
+    rf"\b(?:this|it|that|the answer) is (?:not|nowhere) (?:to be found )?(?:in|"
+    rf"among) {_GAP}{{0,15}}"
     rf"\b{_STRONG}\b",
     r"\bi (?:do not|don['’]t) know\b",
 )
@@ -88,7 +92,8 @@ _GERMAN = (
     rf"\bich\b{_GAP}{{0,40}}\b{_KEINE}\b{_GAP}{{0,40}}\b(?:finden|gefunden|angaben?|sagen|"
     r"beantworten|information(?:en)?|antworten)\b",
     rf"\bich (?:kann|konnte|finde|weiß) {_GAP}{{0,50}}\b{_KEINE}\b",
-    rf"\b(?:lässt|lassen) sich\b{_GAP}{{0,60}}\bnicht (?:beantworten|sagen|feststellen|entnehmen)\b",
+    rf"\b(?:lässt|lassen) sich\b{_GAP}{{0,60}}\bnicht (?:beantworten|sagen|feststellen|"
+    rf"entnehmen)\b",
     r"\b(?:lässt|lassen) (?:das |dies |es )?offen\b|\bbleibt offen\b|\bist unklar\b",
     r"\bkeine (?:angaben?|informationen?|antwort|hinweise?)\b",
 )
@@ -107,15 +112,19 @@ _OTHERS = (
 )
 _DECLINES = re.compile("|".join((*_ENGLISH, *_GERMAN, *_OTHERS)), re.IGNORECASE)
 
-# Openings and closings that claim nothing, wherever they stand.
+# Headings, openings and closings that claim nothing, wherever they stand.
 _PHRASES = re.compile(
     "|".join(
         (
-            r"^\W*(?:sure|certainly|of course|ok(?:ay)?|great question|thanks?(?: you)?|yes|no|ja|nein|"
+            r"^\s*#{1,6}\s[^\d\n]{0,120}$",
+            r"^\W*\*\*[^*\d\n]{1,80}:?\*\*:\W*$|^\W*\*\*[^*\d\n]{1,80}:\*\*\W*$",
+            r"^\W*(?:sure|certainly|of course|ok(?:ay)?|great question|thanks?(?: you)?|yes|no|ja|"
+            r"nein|"
             r"gerne?|natürlich|hello|hi|enjoy)\W*$",
-            r"^\W*(?:no|nein),? (?:it|that|this|das|es) (?:is|ist) (?:not|nicht) (?:so|allowed|permitted|"
+            r"^\W*(?:no|nein),? (?:it|that|this|das|es) (?:is|ist) (?:not|nicht) (?:so|allowed|"
+            r"permitted|"
             r"the case|possible|erlaubt|möglich|der fall)\W*$",
-            rf"^\W*(?:sure\b|based\b|according\b|here\b|the following\b)[^.!?:]{{0,200}}:\W*$",
+            r"^\W*(?:sure\b|based\b|according\b|here\b|the following\b)[^.!?:]{0,200}:\W*$",
             rf"^[^.!?:]{{0,80}}\b(?:{_STRONG}|here(?:['’]s| is| are)|the following|answer|question|"
             r"steps|summary)\b[^.!?:]{0,120}:\W*$",
             rf"\b(?:please )?note (?:that|:)[^.!?]{{0,60}}\b{_STRONG}\b",
@@ -129,18 +138,23 @@ _PHRASES = re.compile(
 _AFTERWARDS = re.compile(
     "|".join(
         (
-            rf"\b(?:they|these|{_STRONG})\b(?: \w+){{0,3}}? (?:deals? with|covers?|(?:is|are) (?:only )?"
+            rf"\b(?:they|these|{_STRONG})\b(?: \w+){{0,3}}? (?:deals? with|covers?|(?:is|"
+            rf"are) (?:only )?"
             r"about|discuss(?:es)?|speaks? of|talks? about|focus(?:es)? on|concerns?|describes?|"
             r"(?:is|are) limited to|only mentions?|mentions?|mainly)\b",
             r"^\W*(?:and |und )?(?:instead,? )?(?:what they|their (?:subjects?|topics?|content))\b",
-            r"\b(?:sie|darin|stattdessen|themen|inhalt|textstellen|quellen)\b[^.!?]{0,40}\b(?:behandel\w+|"
-            r"handel\w+|geht es|gehen|sind|ist|beschränkt|drehen|beschreiben)\b|\bgeht es (?:darin )?um\b"
+            r"\b(?:sie|darin|stattdessen|themen|inhalt|textstellen|"
+            r"quellen)\b[^.!?]{0,40}\b(?:behandel\w+|"
+            r"handel\w+|geht es|gehen|sind|ist|beschränkt|drehen|beschreiben)\b|"
+            r"\bgeht es (?:darin )?um\b"
             r"|\bzu finden ist darin\b",
-            rf"\b(?:source|document|text|manual|information|context|details?|guide|record|report|"
-            r"passage)s?\b[^.!?]{0,120}\b(?:would|could|should|might|may|needed|required|necessary)\b",
-            rf"\b(?:would|could|should|might|need)\b[^.!?]{{0,60}}\b(?:source|document|text|manual|"
+            r"\b(?:source|document|text|manual|information|context|details?|guide|record|report|"
+            r"passage)s?\b[^.!?]{0,120}\b(?:would|could|should|might|may|needed|required|"
+            r"necessary)\b",
+            r"\b(?:would|could|should|might|need)\b[^.!?]{0,60}\b(?:source|document|text|manual|"
             r"information|context|details?|guide|record|report|passage)s?\b",
-            r"\bwould be (?:needed|required|necessary)\b|\bplease (?:give|provide|consult|check|share)\b",
+            r"\bwould be (?:needed|required|necessary)\b|\bplease (?:give|provide|consult|check|"
+            r"share)\b",
             r"\b(?:consult|check with|refer to|contact)\b",
             r"\b(?:wäre|wären|bräuchte|könnte|müsste|ließe|brauche|nötig)\b|\bbitte geben sie\b",
             r"\b(?:will|would|['’]ll) not guess\b",

@@ -10,21 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wellread.checks.evidence import SOFT_MATCH, read_passage, similar_words
+from wellread.checks.evidence import SOFT_MATCH, read_passage, similar_words, stored_keys
 from wellread.checks.tokens import Token, tokenise
 from wellread.checks.words import guess_language, meta_keys, ordinary_keys
 from wellread.records import Chunk
 
 # An answer of one number is found in many places; without the question's words it means nothing.
-_QUESTION_SHARE = 0.34
+_QUESTION_SHARE = 0.2
 # Of an answer's telling tokens this share must be there: paraphrases lose some.
 _ANSWER_SHARE = 0.6
 # How many sentences may lie between the question's words and the answer.
-_NEAR_PIECES = 3
+_NEAR_PIECES = 4
 _TELLING = frozenset({"number", "date", "name", "code"})
 
 _ANSWER_MARK = re.compile(
-    r"(?:^|\n)[ \t]*(?:#{1,4} *)?(?:\*\*|__)?[ \t]*(?:final )?(?:answer|antwort|réponse|respuesta|risposta)"
+    r"(?:^|\n)[ \t]*(?:#{1,4} *)?(?:\*\*|__)?[ \t]*(?:final )?(?:answer|antwort|réponse|respuesta|"
+    r"risposta)"
     r"[ \t]*(?:\*\*|__)?[ \t]*:(?:\*\*|__)?[ \t]*",
     re.IGNORECASE,
 )
@@ -51,7 +52,7 @@ def answers(question: str, expected_answer: str, passage: str | Chunk) -> bool:
 def answer_score(question: str, expected_answer: str, passage: str | Chunk) -> float:
     """Share of the telling tokens of `expected_answer` found near the question's words; 0 to 1.
 
-    "Near" is within a few sentences that hold at least a third of the question's own words.
+    "Near" is within a few sentences that hold at least a fifth of the question's own words.
     """
     text, language = (passage, "") if isinstance(passage, str) else (passage.text, passage.language)
     language = language or guess_language(text)
@@ -59,12 +60,12 @@ def answer_score(question: str, expected_answer: str, passage: str | Chunk) -> f
         return 0.0
     if _folded(expected_answer) in _folded(text) and len(expected_answer.split()) > 3:
         return 1.0
-    asked = _content(question, language)
+    asked = _without_dull(_content(question, language))
     told = _telling(_content(expected_answer, language), asked)
     if not told:
         return 0.0
     pieces = read_passage(text, language).pieces
-    keys = [frozenset(k for t in piece.tokens for k in t.keys) for piece in pieces]
+    keys = [frozenset(k for t in piece.tokens for k in stored_keys(t)) for piece in pieces]
     best = 0.0
     for at in range(len(pieces)):
         near = frozenset().union(*keys[at : at + _NEAR_PIECES])
@@ -104,8 +105,12 @@ def _telling(told: Sequence[Token], asked: Sequence[Token]) -> list[Token]:
     hard = [token for token in new if token.kind in _TELLING]
     if hard:
         return hard
+    return _without_dull(new) or new or list(told)
+
+
+def _without_dull(tokens: Sequence[Token]) -> list[Token]:
     dull = ordinary_keys("en") | meta_keys("en") | ordinary_keys("de") | meta_keys("de")
-    return [token for token in new if not token.keys <= dull] or new or list(told)
+    return [token for token in tokens if not token.keys <= dull]
 
 
 def _share(tokens: Sequence[Token], keys: frozenset[str]) -> float:

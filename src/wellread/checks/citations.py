@@ -23,7 +23,8 @@ _LINK = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]\"']+[^\s<>()\[\]\"'.,;:!?
 _LABEL = re.compile(
     r"\[(?:\^|chunk |passage |source |doc(?:ument)? )?(\d{1,3})\]"
     r"|\b(?:chunks?|passages?|sources?|documents?|excerpts?|textstellen?|quellen?|passagen?)"
-    r"(?: (?:no\.|nr\.|number|nummer))?\s*[\[#(]?(\d{1,3})(?:(?:[-–]|,? (?:and|und|or|oder|&) |, )(\d{1,3}))*"
+    r"(?: (?:no\.|nr\.|number|nummer))?\s*[\[#(]?(\d{1,3})(?:(?:[-–]|,? (?:and|und|or|oder|&) |"
+    r", )(\d{1,3}))*"
     r"(?![\d.]*\d)[\])]?",
     re.IGNORECASE,
 )

@@ -52,7 +52,7 @@ class Reading:
 
 
 class Window(NamedTuple):
-    """Pieces `first` to `last` (one or two) of all passages in a row; `weight` is what it covers."""
+    """Pieces `first` to `last` (one or two in a row); `weight` is what they cover."""
 
     weight: float
     first: int
@@ -114,12 +114,23 @@ class Sources:
     def match(self, token: Token) -> Match:
         """What `token` matches in the passages, whole or in part."""
         exact = frozenset(k for k in token.keys if k in self.where)
+        if token.dates and not exact:
+            exact = frozenset(
+                str(d) for d in self.dates if any(self._says(d, t) for t in token.dates)
+            )
         if exact:
             return Match(exact, 1.0)
         if token.kind not in ("word", "name"):
             return _NO_MATCH
         similar = frozenset(k for k in self._like(token.key) if similar_words(k, token.key))
         return Match(similar, SOFT_MATCH) if similar else _NO_MATCH
+
+    def _says(self, ours: Date, claimed: Date) -> bool:
+        """Whether a date of the passages has every part claimed; a year may stand elsewhere."""
+        year = not claimed.year or claimed.year == ours.year
+        if not ours.year:
+            year = year or str(claimed.year) in self.where
+        return year and claimed.month == ours.month and claimed.day in (0, ours.day)
 
     def idf(self, keys: Iterable[str]) -> float:
         """Between 0 and 1: how few pieces hold one of `keys`; 1 where none does."""
@@ -215,7 +226,7 @@ def read_sources(passages: Sequence[Passage]) -> Sources:
             names |= token.keys
     where: dict[str, list[int]] = {}
     for at, piece in enumerate(pieces):
-        for k in {k for token in piece.tokens for k in _stored_keys(token)}:
+        for k in {k for token in piece.tokens for k in stored_keys(token)}:
             where.setdefault(k, []).append(at)
     return Sources(
         kept,
@@ -228,9 +239,11 @@ def read_sources(passages: Sequence[Passage]) -> Sources:
     )
 
 
-def _stored_keys(token: Token) -> Iterable[str]:
-    """What a token of a passage supports: a date supports its year and its day as numbers too."""
+def stored_keys(token: Token) -> Iterable[str]:
+    """What a token of a passage supports: a date its year and its day too, a pair each half."""
     yield from token.keys
+    if token.kind == "pair":
+        yield from token.key
     for date in token.dates:
         yield from (str(part) for part in (date.year, date.day) if part)
 

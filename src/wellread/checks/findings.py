@@ -4,7 +4,7 @@ rule         fires where                                                        
 number       no passage has the value, or it counts something else there        …/numerical
 date         no date of the passages agrees                                     …/temporal
 name         a name or code that no passage, title or question has              …/entity
-negation     the best sentence says the same, but one of the two denies it      contradiction/negation
+negation     the best sentence says the same, but one of the two denies it      …/negation
 
 The first half of a category is ``contradiction`` where the passages have another value in the same
 place, else ``unsupported_addition``.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from wellread.checks.citations import Citation
@@ -29,15 +30,28 @@ _ORDINARY_WEIGHT = 0.3
 _NEAR = 3
 # Counts spelled out up to this size ("three types") may be the answer's own counting.
 _OWN_COUNT = 12
+_SAYS_ENOUGH = 3
 # A clause says the same as its window where that covers this share of its weight.
-_SAME_SENTENCE = 0.6
+_SAME_SENTENCE = 0.75
 _MISPLACED_RISK = 0.7
+_LONGEST_ACRONYM = 8
+# A number that stands in more pieces than this may count anything.
+_COMMON_NUMBER = 50
 _RISKS = {"numerical": 0.9, "temporal": 0.9, "entity": 0.75, "negation": 0.7}
 _LIST_MARK = re.compile(
-    r"(?m)^[ \t]*(?:[-*•#>|]*[ \t]*)(?:step|schritt)?[ \t]*\(?(\d{1,3})[.):](?=\s|$|\*)", re.I
+    r"(?m)^[ \t]*(?:[-*•#>|]*[ \t]*)(?:step|schritt)?[ \t]*\(?(\d{1,3})[.):](?=\s|$|\*)",
+    re.IGNORECASE,
 )
 
 
+# Words that deny, or make a denial depend on something, without a negator.
+_TURNS_OTHERWISE = re.compile(
+    r"\b(?:if|unless|whether|rather|instead|avoid\w*|prevent\w*|refuse\w*|refrain\w*|lacks?|fails?|"
+    r"otherwise|only|wenn|falls|sofern|statt|anstatt|vermeid\w*|verhinder\w*|nur|un\w+)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|&[a-z]{2,8};")
 _WORD = re.compile(r"[^\W\d_]+")
 T = TypeVar("T")
 
@@ -80,15 +94,17 @@ def lookup(
 
     Left out are source names, list numbers, and words about the sources.
     """
-    starts = [citation.start for citation in cited]
+    markup = ((match.start(), match.end()) for match in _TAG.finditer(answer))
+    hidden = sorted([*((citation.start, citation.end) for citation in cited), *markup])
+    starts = [start for start, _ in hidden]
     labels = {match.start(1) for match in _LIST_MARK.finditer(answer)}
     meta, ordinary = meta_keys(sources.language), ordinary_keys(sources.language)
     looked: list[Looked] = []
     for token in tokenise(answer, sources.language):
         index = bisect_right(starts, token.start) - 1
-        if (index >= 0 and token.start < cited[index].end) or token.start in labels:
+        if (index >= 0 and token.start < hidden[index][1]) or token.start in labels:
             continue
-        if token.kind in ("word", "name") and token.keys <= meta:
+        if token.kind in ("word", "name", "pair") and token.keys <= meta:
             continue
         match = sources.match(token)
         looked.append(
@@ -107,13 +123,25 @@ def _weight(
 ) -> float:
     if token.kind == "negator":
         return 0.0
-    if token.kind not in ("number", "date") and not match.keys:
-        if token.keys & sources.names or (token.keys & asked and not count_asked):
-            return 0.0
-    if token.spelled and not match.keys and _is_small(token):
+    known = sources.names if count_asked else sources.names | asked
+    if token.kind not in ("number", "date") and not match.keys and token.keys & known:
         return 0.0
     weight = _WEIGHTS[token.kind] * sources.idf(match.keys or token.keys)
     return weight * _ORDINARY_WEIGHT if token.keys <= ordinary else weight
+
+
+def own_counts(tokens: Sequence[Looked]) -> tuple[Looked, ...]:
+    """Small counts in words ("three types") weigh nothing beside enough other words."""
+    beside = sum(looked.weight > 0 for looked in tokens)
+    return tuple(
+        looked._replace(weight=0.0)
+        if looked.token.spelled
+        and not looked.match.keys
+        and _is_small(looked.token)
+        and beside > _SAYS_ENOUGH
+        else looked
+        for looked in tokens
+    )
 
 
 def find(answer: str, sources: Sources, clause: Clause, window: Window | None) -> Iterator[Finding]:
@@ -124,10 +152,10 @@ def find(answer: str, sources: Sources, clause: Clause, window: Window | None) -
         if token.kind == "number":
             yield from _number(answer, sources, clause, at, there)
         elif token.kind == "date":
-            yield from _date(answer, sources, token, there)
+            yield from _date(answer, looked, there)
     yield from _names(answer, clause, there)
     if window and window.first == window.last:
-        yield from _negation(clause, window, there)
+        yield from _negation(answer, clause, window, there)
 
 
 class _There(NamedTuple):
@@ -160,15 +188,19 @@ def _number(
     if looked.match.keys:
         rival = _misplaced(sources, clause, at, there)
         if rival is not None:
-            reason = f"{shown} stands elsewhere in the passages; here they have {there.shown(rival)}"
+            reason = (
+                f"{shown} stands elsewhere in the passages; here they have {there.shown(rival)}"
+            )
             yield _finding(token, "contradiction/numerical", reason, _MISPLACED_RISK)
         return
+    kind = "temporal" if _YEAR.fullmatch(shown) else "numerical"
     rival = _rival(clause, at, there.tokens)
-    if rival is not None:
-        reason = f"{shown} is not in the passages; nearest is {there.shown(rival)}"
-        yield _finding(token, "contradiction/numerical", reason)
-    elif not (token.spelled and _is_small(token)):
-        yield _finding(token, "unsupported_addition/numerical", f"{shown} is not in the passages")
+    nearest = there.shown(rival) if rival else _same_unit(sources, clause, at)
+    if nearest:
+        reason = f"{shown} is not in the passages; nearest is {nearest}"
+        yield _finding(token, f"contradiction/{kind}", reason)
+    elif looked.weight:
+        yield _finding(token, f"unsupported_addition/{kind}", f"{shown} is not in the passages")
 
 
 def _rival(clause: Clause, at: int, there: Sequence[Token]) -> Token | None:
@@ -188,6 +220,20 @@ def _rival(clause: Clause, at: int, there: Sequence[Token]) -> Token | None:
     return best[3] if best and best[0] else None
 
 
+def _same_unit(sources: Sources, clause: Clause, at: int) -> str:
+    """A number anywhere in the passages that counts what this one counts; "" if none."""
+    unit = clause.tokens[at + 1] if at + 1 < len(clause.tokens) else None
+    if unit is None or unit.match.strength < 1:
+        return ""
+    for key in unit.match.keys:
+        for place in sources.where[key][:_COMMON_NUMBER]:
+            for one, following in pairwise(sources.pieces[place].tokens):
+                if one.kind == "number" and following.keys & unit.match.keys:
+                    text = sources.passages[sources.owners[place]].chunk.text
+                    return text[one.start : one.end]
+    return ""
+
+
 def _around(tokens: Sequence[T], at: int) -> Sequence[T]:
     return (*tokens[max(0, at - _NEAR) : at], *tokens[at + 1 : at + _NEAR + 1])
 
@@ -205,43 +251,52 @@ def _misplaced(sources: Sources, clause: Clause, at: int, there: _There) -> Toke
     if at + 1 >= len(clause.tokens) or clause.tokens[at + 1].token.place > token.place + 2:
         return None
     unit = clause.tokens[at + 1].match
-    if unit.strength < 1 or any(t.keys & token.keys for t in there.tokens):
+    if unit.strength < 1:
         return None
     for key in clause.tokens[at].match.keys:
+        if len(sources.where[key]) > _COMMON_NUMBER:
+            return None
         for piece in sources.where[key]:
             if any(t.keys & unit.keys for t in sources.pieces[piece].tokens):
                 return None
     for place, other in enumerate(there.tokens[:-1]):
         following = there.tokens[place + 1]
-        if other.kind == "number" and following.keys & unit.keys and following.place <= other.place + 2:
+        if (
+            other.kind == "number"
+            and following.keys & unit.keys
+            and following.place <= other.place + 2
+        ):
             return other
     return None
 
 
-def _date(answer: str, sources: Sources, token: Token, there: _There) -> Iterator[Finding]:
+def _date(answer: str, looked: Looked, there: _There) -> Iterator[Finding]:
     """No date of the passages agrees with this one."""
-    if any(date.agrees(other) for date in token.dates for other in sources.dates):
+    if looked.match.keys:
         return
-    shown = answer[token.start : token.end]
+    token, shown = looked.token, answer[looked.token.start : looked.token.end]
     rival = next((t for t in there.tokens if t.dates), None)
     if rival:
         reason = f"{shown} is not in the passages; nearest is {there.shown(rival)}"
         yield _finding(token, "contradiction/temporal", reason)
-    elif token.keys.isdisjoint(sources.where):
+    else:
         yield _finding(token, "unsupported_addition/temporal", f"{shown} is not in the passages")
 
 
 def _names(answer: str, clause: Clause, there: _There) -> Iterator[Finding]:
     """Names that are not there; a capitalised word only where another stands in its place."""
+    said = frozenset(k for looked in clause.tokens for k in looked.token.keys)
     for first, last in _capitalised_runs(answer, clause):
         run = [looked.token for looked in clause.tokens[first : last + 1]]
         start, end = run[0].start, run[-1].end
         shown = answer[start:end]
-        rival = _in_the_slot(clause, first, last, there)
+        rival = _in_the_slot(clause, first, last, there, said)
         if rival:
             reason = f"{shown} is not in the passages, which have {rival} here"
             yield Finding(start, end, "contradiction/entity", reason, _RISKS["entity"])
-        elif any(token.kind in ("name", "code") for token in run) and not _is_acronym(answer, start, shown):
+        elif any(token.kind in ("name", "code") for token in run) and not _is_acronym(
+            answer, start, shown
+        ):
             reason = f"{shown} is not in the passages"
             yield Finding(start, end, "unsupported_addition/entity", reason, _RISKS["entity"])
 
@@ -265,28 +320,43 @@ def _is_missing_capital(answer: str, looked: Looked) -> bool:
     return token.kind == "code" or answer[token.start].isupper()
 
 
-def _in_the_slot(clause: Clause, first: int, last: int, there: _There) -> str:
+def _in_the_slot(clause: Clause, first: int, last: int, there: _There, said: frozenset[str]) -> str:
     """What capitalised words the window has between the same two neighbours; "" if none."""
-    before = clause.tokens[first - 1].match.keys if first else None
-    after = clause.tokens[last + 1].match.keys if last + 1 < len(clause.tokens) else None
-    if (before is not None and not before) or (after is not None and not after):
-        return ""
-    if before is None and after is None:
-        return ""
-    said = {k for looked in clause.tokens for k in looked.token.keys}
     tokens = there.tokens
-    for left in range(-1, len(tokens)):
-        if (left < 0) != (before is None) or (left >= 0 and not tokens[left].keys & (before or set())):
-            continue
-        for right in range(left + 2, min(left + 2 + _NEAR, len(tokens)) + (after is None)):
-            if (right >= len(tokens)) != (after is None):
-                continue
-            if right < len(tokens) and not tokens[right].keys & (after or set()):
-                continue
+    starts = _slot_edges(clause, first - 1, tokens, outside=-1)
+    ends = _slot_edges(clause, last + 1, tokens, outside=len(tokens))
+    if not first and last + 1 >= len(clause.tokens):
+        return ""
+    for left in starts:
+        for right in ends:
             between = tokens[left + 1 : right]
+            if not 0 < len(between) <= _NEAR:
+                continue
+            if not first and not _opens_with_name(clause, last, tokens, right):
+                continue
             if all(_is_capital(there, t) and not t.keys & said for t in between):
                 return there.text[between[0].start : between[-1].end]
     return ""
+
+
+def _slot_edges(clause: Clause, at: int, tokens: Sequence[Token], outside: int) -> list[int]:
+    """Where in the window the neighbour `at` of a run stands; `outside` where it has none."""
+    if not 0 <= at < len(clause.tokens):
+        return [outside]
+    keys = clause.tokens[at].match.keys
+    return [place for place, token in enumerate(tokens) if token.keys & keys]
+
+
+def _opens_with_name(clause: Clause, last: int, tokens: Sequence[Token], right: int) -> bool:
+    """Whether both sentences go on right after their first words, as after a name.
+
+    "Edison invented …" does, "Connect the camera …" does not.
+    """
+    if right >= len(tokens) or last + 1 >= len(clause.tokens):
+        return False
+    ours, theirs = clause.tokens[last + 1].token, tokens[right]
+    direct = ours.place == clause.tokens[last].token.place + 1
+    return direct and theirs.place == tokens[right - 1].place + 1
 
 
 def _is_capital(there: _There, token: Token) -> bool:
@@ -295,14 +365,18 @@ def _is_capital(there: _There, token: Token) -> bool:
 
 def _is_acronym(answer: str, start: int, shown: str) -> bool:
     """Whether `shown` abbreviates the words before it: "interval training (IT)"."""
+    if not 1 < len(shown) <= _LONGEST_ACRONYM:
+        return False
     words = _WORD.findall(answer[max(0, start - 30 * len(shown)) : start])[-len(shown) :]
     return shown.isupper() and "".join(word[0] for word in words).casefold() == shown.casefold()
 
 
-def _negation(clause: Clause, window: Window, there: _There) -> Iterator[Finding]:
+def _negation(answer: str, clause: Clause, window: Window, there: _There) -> Iterator[Finding]:
     """The same neighbours stand together on both sides, but one side has a negator between them."""
     total = sum(looked.weight for looked in clause.tokens)
     if not total or window.weight / total < _SAME_SENTENCE:
+        return
+    if _TURNS_OTHERWISE.search(answer, clause.start, clause.end):
         return
     ours = [looked.token for looked in clause.tokens]
     if negator := _denied_on_one_side(ours, there.tokens):
@@ -322,9 +396,15 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
     for at, token in enumerate(one):
         if token.kind != "negator" or at + 1 >= len(one):
             continue
-        before, after = (one[at - 1], one[at + 1]) if at else (one[at + 1], one[min(at + 2, len(one) - 1)])
-        for left, right in zip(plain, plain[1:], strict=False):
-            if left.keys & before.keys and right.keys & after.keys and right.place <= left.place + 4:
+        before, after = (
+            (one[at - 1], one[at + 1]) if at else (one[at + 1], one[min(at + 2, len(one) - 1)])
+        )
+        for left, right in pairwise(plain):
+            if (
+                left.keys & before.keys
+                and right.keys & after.keys
+                and right.place <= left.place + 4
+            ):
                 return token
     return None
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from wellread.checks.abstention import Mark, clauses
 from wellread.checks.citations import Citation, citations
 from wellread.checks.evidence import Sources, Window, read_sources
-from wellread.checks.findings import Clause, Finding, find, lookup
+from wellread.checks.findings import Clause, Finding, find, lookup, own_counts
 from wellread.checks.tokens import tokenise
 from wellread.config import Settings
 from wellread.records import Evidence, Outcome, Passage, Span, Verdict
@@ -73,7 +73,7 @@ class LexicalDetector:
     >>> text = "The pump runs at 67 psi. It was built in 1960."
     >>> passage = Passage(Chunk("a.md#0-47", "a.md", text, 0, 47, source="a.md"), 1.0, 1)
     >>> detector = LexicalDetector()
-    >>> detector.check("At what pressure does it run?", [passage], "It runs at 67 psi (a.md).").outcome
+    >>> detector.check("What does it run at?", [passage], "It runs at 67 psi (a.md).").outcome
     'grounded'
     >>> verdict = detector.check("At what pressure?", [passage], "The pump runs at 69 psi.")
     >>> verdict.outcome, verdict.spans[0].text, verdict.spans[0].reason
@@ -128,7 +128,7 @@ class LexicalDetector:
                 at += 1
             if mark != "claim":
                 continue
-            clause = Clause(start, end, tuple(tokens[first:at]))
+            clause = Clause(start, end, own_counts(tokens[first:at]))
             if clause.tokens and not _only_cites(clause, cited):
                 assessed.append(self._assess_clause(answer, sources, clause))
         return assessed

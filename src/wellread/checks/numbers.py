@@ -4,7 +4,7 @@
     number_words("twenty-five"), number_words("fünfundzwanzig", "de")   -> 25
     find_dates("on 5 March 2020")   -> [(3, 15, {Date(2020, 3, 5)})]
 
-A date written 03/05/2020 has two readings. Two dates agree where no part that both have differs.
+A date written 03/05/2020 has two readings.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _canonical(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.10g}"
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)
 def readings(text: str, factor: float = 1) -> frozenset[str]:
     """Every value that digits with separators may mean, as canonical decimal strings.
 
@@ -97,7 +97,7 @@ def multiplier(word: str) -> int:
     return _MULTIPLIERS.get(word.casefold().rstrip("."), 1)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)
 def number_word(word: str, language: str = "") -> int | None:
     """The value of one word, such as "twelve" or "dreihundertfünf"; None for other words."""
     lowered = word.casefold()
@@ -151,11 +151,6 @@ class Date(NamedTuple):
     month: int
     day: int
 
-    def agrees(self, other: Date) -> bool:
-        """Whether no part that both have differs, and they share one."""
-        pairs = [(a, b) for a, b in zip(self, other, strict=True) if a and b]
-        return bool(pairs) and all(a == b for a, b in pairs)
-
     def __str__(self) -> str:
         return "-".join(f"{part:02d}" if part else "??" for part in self)
 
@@ -190,7 +185,8 @@ _NUMERIC = re.compile(
     r"(?P<year>[12]\d{3}|\d\d)(?![\d/-])"
 )
 _DAY_FIRST = re.compile(
-    rf"(?<![\d.,]){_DAY}\.?(?:\s+(?:of|de))?\s{{1,3}}{_MONTH}\b\.?(?:,?\s{{1,3}}(?:de\s)?{_YEAR}\b)?"
+    rf"(?<![\d.,]){_DAY}\.?(?:\s+(?:of|"
+    rf"de))?\s{{1,3}}{_MONTH}\b\.?(?:,?\s{{1,3}}(?:de\s)?{_YEAR}\b)?"
 )
 _MONTH_FIRST = re.compile(rf"\b{_MONTH}\.?\s{{1,3}}{_DAY}(?![\d:])(?:,?\s{{1,3}}{_YEAR}\b)?")
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}\.?,?\s{{1,3}}(?:of\s|de\s)?{_YEAR}\b")
@@ -200,8 +196,8 @@ FoundDate = tuple[int, int, frozenset[Date]]
 def find_dates(text: str) -> list[FoundDate]:
     """Start, end and readings of every date, in order, without overlaps.
 
-    >>> [(text[a:b], *map(str, d)) for text in ["until 5. März 2020"] for a, b, d in find_dates(text)]
-    [('5. März 2020', '2020-03-05')]
+    >>> [(start, end, *map(str, dates)) for start, end, dates in find_dates("am 5. März 2020")]
+    [(3, 15, '2020-03-05')]
     """
     if not any(c.isdigit() for c in text):
         return []

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 
-from wellread.checks.words import guess_language, is_function_word
+from wellread.checks.words import guess_language
 
 _GROUND_TRUTH = re.compile(r"\bground[\s_-]*truth\b", re.IGNORECASE)
 _CONTROL = re.compile(
@@ -41,30 +41,45 @@ _AI_VOICE = re.compile(
 _THE = r"(?:the|this|that|these|those|given|provided|above|your)"
 _TEXT = (
     r"(?:text|passages?|excerpts?|snippets?|chunks?|paragraphs?|context|extract|"
-    r"source (?:text|material|document)|reading|author|writer|narrator)"
+    r"source (?:text|material|document)|reading|narrator)"
 )
-_PAPER = r"(?:documents?|articles?|sections?|chapters?|manual|book|report|paper|page|sources?|file|story)"
+_PAPER = (
+    r"(?:documents?|articles?|sections?|chapters?|manual|book|report|paper|page|sources?|"
+    r"file|story)"
+)
 _MENTIONS_TEXT = re.compile(
     "|".join(
         (
-            rf"\b(?:the|this|given|provided) (?:\w+ )?{_TEXT}\b(?! (?:switch|menu|manager|free|window|"
+            rf"\b(?:the|this|given|provided) (?:\w+ )?{_TEXT}\b(?! (?:switch|menu|manager|free|"
+            rf"window|"
             r"editor|message|field|box|file|of use|style|length|size|mark))",
+            r"\b(?:do|does|did|is|was|has|according to|by) the (?:author|writer)s?\b(?! of)",
+            r"\b(?:information|context|text|details|passages?) (?:provided|given|above)\b",
             rf"\b(?:according to|based on|as per|from|in|within|by|of) (?:this|these|the (?:given|"
             rf"provided|above|preceding|present|source)) {_PAPER}\b",
             rf"\baccording to {_THE} {_PAPER}\b",
-            rf"\b(?:does|do|did|is|are|was|were) (?:this|the) {_PAPER} (?:say|state|mention|describe|"
+            rf"\b(?:does|do|did|is|are|was|were) (?:this|the) {_PAPER} (?:say|state|mention|"
+            rf"describe|"
             r"explain|discuss|suggest|claim|argue|mentioned|described|discussed)\b",
             rf"\b(?:mentioned|described|discussed|stated|listed|given|explained|defined|outlined|"
             rf"presented) (?:in|by|within|throughout) (?:the|this|these) (?:{_TEXT}|{_PAPER})\b",
-            rf"\b(?:in|within|throughout) (?:the|this) (?:document|article|section|chapter|excerpt)"
+            r"\b(?:in|within|throughout) (?:the|this) (?:document|article|section|chapter|excerpt)"
             r"\b(?=\s*[?,.]|\s*$| (?:mentioned|described|above))",
             r"\b(?:in|aus|laut|gemäß|nach|von) (?:dem|diesem|der|dieser|den|diesen|obigem|obiger) "
-            r"(?:\w+en )?(?:text|textstellen?|textabschnitt|passagen?|auszug|kontext|abschnitt|dokument|"
+            r"(?:\w+en )?(?:text|textstellen?|textabschnitt|passagen?|auszug|kontext|abschnitt|"
+            r"dokument|"
             r"artikel|autor|autorin|verfasser|textauszug)\b",
-            r"\b(?:im|vom|laut) (?:\w+en )?(?:text|auszug|kontext|abschnitt|textabschnitt|dokument|artikel)"
+            r"\b(?:im|vom|laut) (?:\w+en )?(?:text|auszug|kontext|abschnitt|textabschnitt|"
+            r"dokument|artikel)"
             r"\b",
-            r"\b(?:der|die|den|dem|des) (?:autors?|autorin|verfassers?|verfasserin)\b",
-            r"\b(?:selon|dans|d['’]après) (?:le|ce|la|cette|l['’]) ?(?:texte|passage|document|extrait|"
+            r"\b(?:der|die|den|dem|des) (?:autors?|autorin|verfassers?|verfasserin)\b(?! (?:von|"
+            r"des|der|"
+            r"eines|einer)\b)",
+            r"\b(?:sagt|beschreibt|nennt|erwähnt|behandelt|erklärt|macht|gibt|geht aus) (?:der|"
+            r"dieser|dem) "
+            r"(?:text|abschnitt|auszug|artikel)\b",
+            r"\b(?:selon|dans|d['’]après) (?:le|ce|la|cette|l['’]) ?(?:texte|passage|document|"
+            r"extrait|"
             r"auteur)\b|\b(?:según|en) (?:el|este) (?:texto|pasaje|documento|autor)\b",
             r"(?:根据|根據|在)(?:上述|本|该|該|这|這)?(?:文章|文本|段落|文中|上文|文档)",
         )
@@ -76,51 +91,54 @@ _FIGURE = re.compile(
     r"paragraph|annex) (?:\d|[A-Z]\b|[ivx]+\b|above|below)"
     r"|\b(?:figure|table|diagram|image|picture|list|chart|equation) (?:above|below|shown)\b"
     r"|\b(?:does|do|is|are) (?:figure|table) \d"
-    r"|\b(?:in|aus|siehe|laut) (?:abbildung|abb\.|tabelle|abschnitt|kapitel|anhang|seite) (?:\d|[A-Z]\b)",
+    r"|\b(?:in|aus|siehe|laut) (?:abbildung|abb\.|tabelle|abschnitt|kapitel|anhang|seite) (?:\d|"
+    r"[A-Z]\b)",
     re.IGNORECASE,
 )
 _REFERS_BACK = re.compile(
-    r"\b(?:mentioned|described|discussed|listed|stated|given|shown|named|outlined|defined|noted|cited)"
+    r"\b(?:mentioned|described|discussed|listed|stated|given|shown|named|outlined|defined|noted|"
+    r"cited)"
     r" (?:above|below|earlier|previously|here|before)\b"
     r"|\b(?:above|previously|afore|aforementioned)[- ]?(?:mentioned|described|stated|discussed)\b"
-    r"|\baforementioned\b|\bof the following\b|\b(?:the|these) following\b(?! (?:day|year|week|month|"
+    r"|\baforementioned\b|\bof the following\b|\b(?:the|these) following\b(?! (?:day|year|week|"
+    r"month|"
     r"morning|season|century|spring|summer|autumn|winter))|\b(?:as|is) follows\b"
     r"|\b(?:oben|zuvor|vorher|eingangs) (?:genannt|erwähnt|beschrieben)\w*|\bobengenannt\w*"
     r"|\b(?:die|der|den|das) (?:folgende[nrsm]?)\b(?! (?:tag|jahr|woche|monat|nacht))"
     r"|\bobige[nrsm]?\b",
     re.IGNORECASE,
 )
-_PRONOUN = r"(?:it|he|she|they|this|that|these|those|its|his|their|them|him)"
-_AUXILIARY = (
-    r"(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should|must|may|might)"
+# A pronoun right after one of these, early in a question, is its subject.
+_AUXILIARIES = frozenset(
+    """is are was were does do did has have had can could will would should must may might
+    isn't aren't wasn't weren't doesn't don't didn't""".split()
 )
-_DANGLING = re.compile(
-    rf"^(?:and |so |but )?(?:what|who|whom|where|when|why|how|which)(?: (?:many|much|long|often|far|"
-    rf"old|else|exactly|kind|type|sort|purpose|\w+s))?"
-    rf"(?:['’]s| {_AUXILIARY}) (?:it|he|she|they|this|that|these|those)\b(?! (?:possible|necessary|"
-    rf"important|advisable|safe|allowed|best|better|permitted|legal|recommended|useful|required|\w+ to\b"
-    rf"|true that|called when|takes?\b|raining))(?! [a-z]+(?:s|er|or|ion|ment|ity|ing|le|re|de)\b"
-    rf"(?! ))"
-    rf"|^{_AUXILIARY} (?:it|he|she|they|this|that|these|those)\b(?! (?:possible|necessary|important|"
-    rf"advisable|safe|allowed|best|better|permitted|legal|recommended|useful|required|true|\w+ to\b))"
-    rf"|^(?:what|who|where|when|why|how)(?:['’]s| {_AUXILIARY}) (?:its|his|her|their)\b",
-    re.IGNORECASE,
+_OPEN_WITH = _AUXILIARIES | frozenset(
+    "what who whom whose where when why how which and so but what's who's where's how's".split()
 )
-_DANGLING_GERMAN = re.compile(
-    r"^(?:und |aber )?(?:was|wer|wem|wen|wo|wann|warum|wie|wozu|woher|wohin|weshalb|wodurch|womit)"
-    r"(?: (?:lange|viel|viele|oft|alt|groß|hoch|weit))? \w+ (?:er|sie|es|ihn|ihm|dies|diese|dieser|"
-    r"dieses|das)(?=\s*(?:\?|$|[a-zäöüß]))(?! (?:möglich|nötig|notwendig|wichtig|erlaubt|ratsam|\w+, ))"
-    r"|^(?:ist|sind|war|waren|hat|haben|kann|können|muss|müssen|wird|werden|darf) (?:er|sie|ihn|dies|"
-    r"dieser|dieses)\b",
-    re.IGNORECASE,
+_SUBJECTS = frozenset("it he she they this that these those its his their".split())
+# "Is it safe to …", "What does it mean for …", "How long does it take until …": it means nothing.
+_PERSONS = frozenset("he she they".split())
+_EXPLETIVE = frozenset("to that if for when whether how called until before possible time".split())
+_GERMAN_OPEN = frozenset(
+    """was wer wem wen wo wann warum wie wozu woher wohin weshalb wieso wodurch womit worauf worin
+    wovon und aber ist sind war waren hat haben kann können muss müssen wird werden darf dürfen
+    soll sollte""".split()
 )
+_GERMAN_SUBJECTS = frozenset("er sie es ihn ihm ihr dies dieser diese dieses".split())
+_GERMAN_EXPLETIVE = frozenset(
+    "zu bis dass daß ob wenn gibt gab möglich nötig um damit für gegeben geht ging heißt".split()
+)
+_LOOKED_AT = 6
+_ABOUT_IT = re.compile(r"\babout (?:it|this|that|them|these|those|him|her)\W*$", re.IGNORECASE)
 _QUESTION_OPENERS = frozenset(
     """
     what who whom whose which when where why how is are was were do does did can could will would
     should may might must has have had in on at for to from under by with of during explain describe
     name list give tell compare define summarize summarise outline state identify discuss calculate
     wer wen wem wessen was welche welcher welches welchem welchen wann wo woher wohin warum wieso
-    weshalb wie wozu wodurch womit worin worauf woraus wofür nenne nennen erkläre erklären beschreibe
+    weshalb wie wozu wodurch womit worin worauf woraus wofür nenne nennen erkläre erklären
+    beschreibe
     beschreiben vergleiche vergleichen ist sind
     quel quelle quels quelles qui que quoi comment pourquoi quand où combien
     qué quién quiénes cuál cuáles cuándo dónde cómo cuánto cuántos por
@@ -129,7 +147,9 @@ _QUESTION_OPENERS = frozenset(
     """.split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_ASKS_WITHOUT_SPACES = re.compile(r"[？?吗嗎呢か什谁誰哪何怎几幾多]")
+_ASKS_WITHOUT_SPACES = re.compile(
+    r"[？?吗嗎呢か什谁誰哪何怎几幾多]|^(?:请|請|说出|說出|列举|列舉|解释|解釋)"
+)
 _MIN_LETTERS_UNSPACED = 4
 _UNSPACED_SCRIPT = re.compile(r"[぀-ヿ㐀-䶿一-鿿ก-๎ក-៓က-႟]")
 
@@ -146,7 +166,7 @@ def question_problem(question: str, language: str = "") -> str | None:
     """
     question = question.strip()
     return (
-        _leak(question, with_json=True)
+        _leak(question)
         or _shape_problem(question)
         or _reference_problem(question)
         or _language_problem(question, language)
@@ -161,10 +181,10 @@ def answer_problem(answer: str) -> str | None:
     """
     if not answer.strip():
         return "empty"
-    return _leak(answer, with_json=True)
+    return _leak(answer)
 
 
-def _leak(text: str, *, with_json: bool) -> str | None:
+def _leak(text: str) -> str | None:
     found = (
         ("ground_truth", _GROUND_TRUTH),
         ("control_token", _CONTROL),
@@ -204,10 +224,40 @@ def _reference_problem(question: str) -> str | None:
 
 
 def _is_dangling(question: str) -> bool:
-    """Whether the only subject is a pronoun: a later clause may still name it ("…, X?")."""
-    if _DANGLING_GERMAN.search(question):
+    """Whether a pronoun is the subject and nothing before it says who or what it stands for."""
+    words = [word.replace("’", "'") for word in _WORD.findall(question)]
+    folded = [word.casefold() for word in words]
+    if not words or _ABOUT_IT.search(question):
+        return bool(words)
+    if folded[0] in _OPEN_WITH and _english_pronoun(folded):
         return True
-    return _DANGLING.search(question) is not None
+    return folded[0] in _GERMAN_OPEN and _german_pronoun(words)
+
+
+def _english_pronoun(words: list[str]) -> bool:
+    for at, word in enumerate(words[1:_LOOKED_AT], start=1):
+        before = words[at - 1]
+        if word not in _SUBJECTS or not (before in _AUXILIARIES or before.endswith("'s")):
+            continue
+        if word == "it":
+            return _EXPLETIVE.isdisjoint(words[at + 1 :])
+        if word in _PERSONS or _OPEN_WITH.issuperset(words[:at]):
+            return True
+    return words[-1] == "there" and words[-2] in _AUXILIARIES
+
+
+def _german_pronoun(words: list[str]) -> bool:
+    """As in English; a capitalised word in between may be what the pronoun means."""
+    for at, word in enumerate(words[1:_LOOKED_AT], start=1):
+        if word in _GERMAN_SUBJECTS and not (word == "ihr" and at + 1 < len(words)):
+            return word != "es" or _GERMAN_EXPLETIVE.isdisjoint(words[1:])
+        if word == "das" and at == len(words) - 1:
+            return True
+        if word == "das" and words[at + 1].islower() and at + 2 == len(words):
+            return True
+        if word[0].isupper():
+            return False
+    return False
 
 
 def _language_problem(question: str, language: str) -> str | None:
@@ -218,8 +268,3 @@ def _language_problem(question: str, language: str) -> str | None:
     if not guess or guess == language or same_script_family:
         return None
     return "wrong_language"
-
-
-def is_content(word: str, language: str = "") -> bool:
-    """Whether a question word names a thing rather than asks."""
-    return not is_function_word(word, language)

@@ -42,6 +42,10 @@ _TOKEN = re.compile(
 # "No." and "No, …" answer a question; they deny nothing in the words that follow.
 _AFTER_A_NO = tuple(".,;:!")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+# Chinese characters that carry grammar, and those that deny; words lie between them.
+_PARTICLES = re.compile(
+    r"(?P<negator>[不没沒未無无])|[^是的了在和与與及或为為于於也被把从從到对對由不没沒未無无]+"
+)
 _JOINS = re.compile(r"(?:[ \u00a0-]|,? and | und )?", re.IGNORECASE)
 
 
@@ -90,61 +94,70 @@ def _merged(text: str, language: str) -> Iterator[Token]:
             yield Token(start, end, "date", keys, token.place, dates=readings_)
 
 
-class _Spelled(NamedTuple):
-    """Number words in a row, still being read."""
-
-    start: int
-    end: int
-    place: int
-    values: list[int]
-
-    def token(self) -> Token:
-        total = str(add_number_words(self.values))
-        return Token(self.start, self.end, "number", frozenset({total}), self.place, spelled=True)
-
-
 def _number_phrases(text: str, language: str) -> Iterator[Token]:
     """Tokens, with number words in a row read as one number and multipliers applied."""
-    spelled: _Spelled | None = None
-    digits: Token | None = None
+    row: list[tuple[re.Match[str], int, int]] = []
+    pending: Token | None = None
     for place, match in enumerate(_TOKEN.finditer(text)):
         word = match["word"]
-        if digits and word and match.start() - digits.end <= 1 and (by := multiplier(word)) > 1:
-            shown = text[digits.start : digits.end]
-            keys = readings(shown, by)
-            yield Token(digits.start, match.end(), "number", keys, digits.place)
-            digits = None
-            continue
-        if digits:
-            yield digits
-            digits = None
-        value = None
-        if word:
-            value = number_word(word, language)
-            if spelled and value is None and multiplier(word) > 1:
-                value = multiplier(word)
-        if value is not None:
-            if spelled and _JOINS.fullmatch(text, spelled.end, match.start()):
-                spelled.values.append(value)
-                spelled = spelled._replace(end=match.end())
+        if pending is not None:
+            digits, pending = pending, None
+            larger = _multiplied(text, digits, match)
+            yield larger or digits
+            if larger:
                 continue
-            if spelled:
-                yield spelled.token()
-            spelled = _Spelled(match.start(), match.end(), place, [value])
+        if row and _is_and(word):
             continue
-        if spelled and word and word.casefold() in ("and", "und"):
-            continue
-        if spelled:
-            yield spelled.token()
-            spelled = None
-        if match["number"]:
-            digits = _number(match, place)
+        value = _spelled_value(word, language, bool(row))
+        if row and (value is None or not _joins(text, row[-1][0], match)):
+            yield from _spelled(row)
+            row = []
+        if value is not None:
+            row.append((match, place, value))
+        elif match["number"]:
+            pending = _number(match, place)
         else:
             yield from _others(text, match, place, language)
-    if spelled:
-        yield spelled.token()
-    if digits:
-        yield digits
+    if row:
+        yield from _spelled(row)
+    if pending is not None:
+        yield pending
+
+
+def _multiplied(text: str, digits: Token, match: re.Match[str]) -> Token | None:
+    """The digits together with a "million" that follows them."""
+    by = multiplier(match["word"] or "") if match.start() - digits.end <= 1 else 1
+    if by == 1:
+        return None
+    keys = readings(text[digits.start : digits.end], by)
+    return digits._replace(end=match.end(), keys=keys)
+
+
+def _is_and(word: str | None) -> bool:
+    return word is not None and word.casefold() in ("and", "und")
+
+
+def _spelled_value(word: str | None, language: str, follows: bool) -> int | None:
+    """What a number word is worth; "million" only counts after another."""
+    if word is None:
+        return None
+    value = number_word(word, language)
+    if value is None and follows and multiplier(word) > 1:
+        return multiplier(word)
+    return value
+
+
+def _joins(text: str, last: re.Match[str], match: re.Match[str]) -> bool:
+    return _JOINS.fullmatch(text, last.end(), match.start()) is not None
+
+
+def _spelled(row: list[tuple[re.Match[str], int, int]]) -> Iterator[Token]:
+    """The number that words in a row make; a lone "one" is mostly a pronoun, and left out."""
+    first, place, value = row[0]
+    if len(row) == 1 and value == 1:
+        return
+    keys = frozenset({str(add_number_words([value for _, _, value in row]))})
+    yield Token(first.start(), row[-1][0].end(), "number", keys, place, spelled=True)
 
 
 def _number(match: re.Match[str], place: int) -> Token:
@@ -155,8 +168,7 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
     """Times, words, and pairs of characters."""
     start, end = match.span()
     if match["unspaced"]:
-        for at in range(start, max(start + 1, end - 1)):
-            yield Token(at, min(at + 2, end), "pair", frozenset({text[at : at + 2]}), place)
+        yield from _pairs(text, start, end, place)
         return
     if match["time"]:
         shown = match["time"].removeprefix("0")
@@ -175,6 +187,22 @@ def _others(text: str, match: re.Match[str], place: int, language: str) -> Itera
     elif not is_function_word(word, language):
         kind: Kind = "name" if _looks_like_name(text, start, word, language) else "word"
         yield Token(start, end, kind, frozenset({key(word, language)}), place)
+
+
+def _pairs(text: str, start: int, end: int, place: int) -> Iterator[Token]:
+    """Overlapping pairs of the characters between grammar words; a character left alone by itself.
+
+    >>> [t.key for t in tokenise("答案是六次。")]
+    ['答案', '六次']
+    """
+    for run in _PARTICLES.finditer(text, start, end):
+        first, stop = run.span()
+        if run["negator"]:
+            yield Token(first, stop, "negator", frozenset({"not"}), place)
+            continue
+        for at in range(first, max(first + 1, stop - 1)):
+            last = min(at + 2, stop)
+            yield Token(at, last, "pair", frozenset({text[at:last]}), place)
 
 
 def _looks_like_name(text: str, start: int, word: str, language: str) -> bool:

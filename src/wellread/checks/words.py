@@ -26,7 +26,8 @@ _FUNCTION_WORDS = {
         just only even still yet already again ever never always often sometimes usually be am is
         are was were been being have has had having do does did done doing can could may might must
         shall should will would ought let cannot there here now more most much many few fewer less
-        least other others another own several various own once rather quite well else instead etc
+        least other others another own several various yes please once rather quite well else
+        instead etc
         don didn doesn isn aren wasn weren won wouldn couldn shouldn hasn haven hadn ain ll ve re
         it's don't doesn't didn't isn't aren't wasn't weren't won't wouldn't couldn't shouldn't
         can't hasn't haven't hadn't that's there's i'm you're they're we're he's she's what's let's
@@ -43,7 +44,8 @@ _FUNCTION_WORDS = {
         doch jedoch sowie sowohl auch nur noch schon sehr mehr meist weniger viel viele vielen
         einige einigen etwas nichts nie niemals nicht immer oft wieder bereits etwa rund ungefähr
         dass daß weil obwohl damit dadurch daher darum dabei dazu davon darauf darin dafür dagegen
-        hier dort da jetzt nun einmal lange gilt gelten ist sind war waren bin bist sei seien wäre wären gewesen
+        hier dort da jetzt nun einmal lange gilt gelten ist sind war waren bin bist sei seien wäre
+        wären gewesen
         worden wird werden wurde wurden geworden würde würden hat haben habe hatte hatten hätte
         hätten gehabt kann können konnte konnten könnte könnten muss müssen musste mussten müsste
         soll sollen sollte sollten will wollen wollte darf dürfen durfte mag möchte lassen lässt
@@ -122,6 +124,7 @@ _META_WORDS = {
         laut genannt erwähnt frage antwort
         """,
 }
+_META_PAIRS = frozenset("答案 根据 文章 段落 资料 资讯 文中 提到 上述 内容".split())
 _NEGATORS = {
     "en": """not no never none neither nor without cannot nobody nothing nowhere don doesn didn isn
         aren wasn weren won wouldn couldn shouldn hasn haven hadn can't don't doesn't didn't isn't
@@ -179,7 +182,7 @@ def fold(word: str) -> str:
     return "".join(c for c in parts if not "\u0300" <= c <= "\u036f")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def key(word: str, language: str = "") -> str:
     """What `word` is compared by: folded, without the common endings of its language."""
     folded = fold(word).removesuffix("'s").rstrip("'")
@@ -210,14 +213,14 @@ def _english_stem(word: str) -> str:
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def is_function_word(word: str, language: str = "") -> bool:
     """Whether `word` carries grammar only, in `language` or, where that is unknown, in English."""
     lowered = word.casefold().replace("’", "'")
     return lowered in FUNCTION_WORDS.get(language or "en", _NOTHING)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def is_negator(word: str, language: str = "") -> bool:
     """Whether `word` turns a statement round."""
     lowered = word.casefold().replace("’", "'")
@@ -235,7 +238,7 @@ def ordinary_keys(language: str = "") -> frozenset[str]:
 def meta_keys(language: str = "") -> frozenset[str]:
     """Keys of words that speak about the sources rather than about the world."""
     words = _META_WORDS.get(language or "en", "").split()
-    return frozenset(key(word, language) for word in words)
+    return frozenset(key(word, language) for word in words) | _META_PAIRS
 
 
 def guess_language(text: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ _LASTING = frozenset(
 )
 # How such a failure begins in the journal, where the keys of a value are sorted.
 _FAILURE = b'{"failure"'
+Keep = Callable[[ChatReply | ModelError], Awaitable[None]]
 
 
 def call_key(request: bytes) -> str:
@@ -92,7 +93,7 @@ class JournaledModel:
     spending: Spending = field(default_factory=Spending)
     variant: Mapping[str, Any] | None = None
     retry_failures: bool = False
-    _flights: dict[str, asyncio.Future[Entry]] = field(default_factory=dict, repr=False)
+    _flights: dict[str, asyncio.Future[None] | None] = field(default_factory=dict, repr=False)
     _counted: bytearray = field(default_factory=bytearray, repr=False)
 
     @property
@@ -108,66 +109,77 @@ class JournaledModel:
         """
         body = canonical_request(self.name, request, self.variant)
         key = call_key(body)
-        while flight := self._flights.get(key):
-            await asyncio.wait([flight])
-            if not flight.cancelled():
-                return self._open(flight.result(), new=False)
+        while key in self._flights:
+            await self._landing(key)
         entry = self.journal.get(key)
         if entry is None or (self.retry_failures and entry.reply.startswith(_FAILURE)):
-            entry = await self._fly(key, body, request)
-            return self._open(entry, new=True)
-        return self._open(entry, new=False)
+            return await self._fly(key, body, request)
+        return self._open(entry)
 
-    async def _fly(self, key: str, body: bytes, request: ChatRequest) -> Entry:
+    async def _landing(self, key: str) -> None:
+        """Wait until the call that is being made for `key` has ended, however it ends."""
+        landing = self._flights[key]
+        if landing is None:
+            landing = self._flights[key] = asyncio.get_running_loop().create_future()
+        await asyncio.shield(landing)
+
+    async def _fly(self, key: str, body: bytes, request: ChatRequest) -> ChatReply:
         """Make the call; whoever asks for the same key meanwhile waits for its end."""
-        flight: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
-        self._flights[key] = flight
-        try:
-            entry = await self._call(key, body, request)
-        except Exception as error:
-            flight.set_exception(error)
-            flight.exception()  # looked at: nobody else may be waiting
-            raise
-        else:
-            flight.set_result(entry)
-            return entry
-        finally:
-            flight.cancel()
-            del self._flights[key]
+        self._flights[key] = None  # a future only once somebody waits: mostly nobody does
+        entry: Entry | None = None
 
-    async def _call(self, key: str, body: bytes, request: ChatRequest) -> Entry:
-        """Reserve, call, settle, commit."""
+        async def keep(answer: ChatReply | ModelError) -> None:
+            nonlocal entry
+            entry = await self.journal.put(key, body, _as_json(answer))
+
+        try:
+            answer = await self._paid(request, keep)
+            if entry is None:
+                await keep(answer)
+        finally:
+            if landing := self._flights.pop(key):
+                landing.set_result(None)
+        self._is_first_use(entry.number if entry else 0)
+        if isinstance(answer, ChatReply):
+            self.meter.count(answer.usage, new=True, estimated=answer.estimated)
+            return answer
+        self.meter.count(_usage_of(answer), new=True)
+        raise answer
+
+    async def _paid(self, request: ChatRequest, keep: Keep) -> ChatReply | ModelError:
+        """A new answer within the budget: a reply, or a failure that lasts."""
+        spending = self.spending
+        if not spending.limited:
+            return await self._answer(request, keep)
         reserved = Amount.of(most_usage(request), self.meter.prices)
-        await self.spending.reserve(reserved)
+        await spending.reserve(reserved)
         spent = Amount()
         try:
-            reply, usage = await self._answer(request)
-            spent = Amount.of(usage, self.meter.prices)
+            answer = await self._answer(request, keep)
+            spent = Amount.of(_usage_of(answer), self.meter.prices)
         finally:
-            self.spending.settle(reserved, spent)
-        return await self.journal.put(key, body, reply)
+            spending.settle(reserved, spent)
+        return answer
 
-    async def _answer(self, request: ChatRequest) -> tuple[bytes, Usage]:
-        """The reply, or the lasting failure, as the journal keeps it."""
+    async def _answer(self, request: ChatRequest, keep: Keep) -> ChatReply | ModelError:
         try:
-            reply = await self.model.reply(request)
+            if isinstance(self.model, EndpointClient):
+                return await self.model.reply_and_keep(request, keep)
+            return await self.model.reply(request)
         except EndpointError:
             raise
         except ModelError as error:
             if error.reason not in _LASTING:
                 raise
-            usage = error.usage if isinstance(error, UnusableReplyError) else Usage()
-            return _failure_json(error, usage), usage
-        return _reply_json(reply), reply.usage
+            return error
 
-    def _open(self, entry: Entry, *, new: bool) -> ChatReply:
+    def _open(self, entry: Entry) -> ChatReply:
         """The reply in `entry`, counted at its first use in this run; raises a kept failure."""
         value = orjson.loads(entry.reply)
         usage, estimated = Usage(*value["usage"]), bool(value.get("estimated"))
         if self._is_first_use(entry.number):
-            self.meter.count(usage, new=new, estimated=estimated)
-            if not new:
-                self.spending.add(Amount.of(usage, self.meter.prices))
+            self.meter.count(usage, new=False, estimated=estimated)
+            self.spending.add(Amount.of(usage, self.meter.prices))
         if "failure" in value:
             raise _failure(value["failure"])
         return ChatReply(value["text"], value["finish_reason"], usage, estimated)
@@ -182,30 +194,29 @@ class JournaledModel:
         return first
 
 
-def _reply_json(reply: ChatReply) -> bytes:
-    usage = reply.usage
-    value: dict[str, Any] = {
-        "finish_reason": reply.finish_reason,
-        "text": reply.text,
-        "usage": [usage.input_tokens, usage.output_tokens],
-    }
-    if reply.estimated:
-        value["estimated"] = True
-    return encode(value)
+def _usage_of(answer: ChatReply | ModelError) -> Usage:
+    """What was paid for an answer, usable or not."""
+    if isinstance(answer, ChatReply | UnusableReplyError):
+        return answer.usage
+    return Usage()
 
 
-def _failure_json(error: ModelError, usage: Usage) -> bytes:
-    return encode(
-        {
-            "failure": {
-                "hint": error.hint,
-                "message": error.message,
-                "reason": error.reason,
-                "unusable": isinstance(error, ReplyError),
-            },
-            "usage": [usage.input_tokens, usage.output_tokens],
+def _as_json(answer: ChatReply | ModelError) -> bytes:
+    """An answer as the journal keeps it."""
+    usage = _usage_of(answer)
+    value: dict[str, Any] = {"usage": [usage.input_tokens, usage.output_tokens]}
+    if isinstance(answer, ChatReply):
+        value |= {"finish_reason": answer.finish_reason, "text": answer.text}
+        if answer.estimated:
+            value["estimated"] = True
+    else:
+        value["failure"] = {
+            "hint": answer.hint,
+            "message": answer.message,
+            "reason": answer.reason,
+            "unusable": isinstance(answer, ReplyError),
         }
-    )
+    return encode(value)
 
 
 def _failure(kept: Mapping[str, Any]) -> ModelError:

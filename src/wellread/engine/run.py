@@ -133,6 +133,8 @@ class _Crew(Generic[T, R]):
                 self._window[place] = await self._outcome(record)
                 if place == self._yielded:
                     self._arrived.set()
+                    # A step that never waits would fill the window before the reader had a turn.
+                    await asyncio.sleep(0)
         except asyncio.CancelledError:
             self._fail(RuntimeError(f"a step of {self._stage} was cancelled from within"))
             raise

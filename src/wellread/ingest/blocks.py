@@ -24,7 +24,9 @@ class Block(NamedTuple):
 
 
 _GAP = re.compile(r"\n[ \t]*\n\s*")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.M | re.S)
+_FENCE = re.compile(
+    r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 _MARKED_HEADING = re.compile(r"(#{1,6})[ \t]+\S")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
 _MAYBE_SPECIAL = re.compile(r"[ \t]*(?:[#|]|[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])")
@@ -32,10 +34,16 @@ _CHAPTER = re.compile(
     r"(?:chapter|part|section|appendix|annex|book|act|scene|preface|introduction|glossary|"
     r"kapitel|teil|abschnitt|anhang|aufzug|szene|scene|chapitre|partie|annexe|capítulo|"
     r"capitolo|parte|hoofdstuk|rozdział|глава|часть|第[一二三四五六七八九十百\d]+[章节節部])\b",
-    re.I,
+    re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4}|[IVXLC]{1,6})\.?[ \t]+\S")
+_CHAPTER_LINE = re.compile(rf"{_CHAPTER.pattern} +[\dIVXLC]+[.:]?", re.IGNORECASE)
+_SCENE = re.compile(
+    r"\w+ (?:scene|szene|aufzug|akt|act|chapter|kapitel|part|teil)\.?", re.IGNORECASE
+)
 _MAX_HEADING = 90
+_MAX_CHAPTER = 40
+_CLOSING = ".,;:!?…。，；：！？"
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -63,31 +71,47 @@ def _paragraph(text: str, start: int, end: int) -> Iterator[Block]:
     """One paragraph, which may hold a heading line, list items or a table."""
     while text[start] == "\n":
         start += 1
-    if "\n" not in text[start:end]:
+    if text.find("\n", start, end) < 0:
         yield _line(text, start, end)
         return
-    group_start = start
-    group_kind: BlockKind | None = None
+    titled = _chapter_line(text, start, end)
+    if titled > start:
+        yield Block(start, titled, "heading", 1)
+    yield from _groups(text, titled, end)
+
+
+def _groups(text: str, start: int, end: int) -> Iterator[Block]:
+    """Lines of one kind that belong together; each item and each heading starts a new group."""
+    kind: BlockKind = "text"
     for line_start, line_end in _lines(text, start, end):
-        kind, level = _kind_of_line(text, line_start, line_end)
+        own, level = _kind_of_line(text, line_start, line_end)
         if level:
-            if group_start < line_start:
-                yield Block(group_start, line_start, group_kind or "text")
+            if start < line_start:
+                yield Block(start, line_start, kind)
             yield Block(line_start, line_end, "heading", level)
-            group_start, group_kind = line_end, None
-        elif kind == "item" or (group_kind is not None and _turns(kind, group_kind)):
-            if group_start < line_start:
-                yield Block(group_start, line_start, group_kind or "text")
-            group_start, group_kind = line_start, kind
-        elif group_kind is None:
-            group_start, group_kind = line_start, kind
-    if group_start < end:
-        yield Block(group_start, end, group_kind or "text")
+            start, kind = line_end, "text"
+        elif start == line_start:
+            kind = own
+        elif own == "item" or (own == "table") != (kind == "table"):
+            yield Block(start, line_start, kind)
+            start, kind = line_start, own
+    if start < end:
+        yield Block(start, end, kind)
 
 
-def _turns(kind: BlockKind, group: BlockKind) -> bool:
-    """Whether a line of `kind` ends a group: text goes on in an item, a table takes rows only."""
-    return (kind == "table") != (group == "table")
+def _chapter_line(text: str, start: int, end: int) -> int:
+    """Where the title of a chapter ends that starts the paragraph; `start` where there is none.
+
+    "CHAPTER I." may stand over its name in one paragraph of two lines.
+    """
+    stop = text.find("\n", start, end)
+    line = text[start:stop].strip()
+    if len(line) > _MAX_CHAPTER or not (_CHAPTER_LINE.fullmatch(line) or _SCENE.fullmatch(line)):
+        return start
+    if not line[:1].isupper() or line[-1] in ",;:":
+        return start
+    named = end - start <= _MAX_HEADING and text.count("\n", start, end) == 1
+    return end if named and text[stop + 1].isalnum() and text[end - 1].isalnum() else stop + 1
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -121,9 +145,10 @@ def _line(text: str, start: int, end: int) -> Block:
 
 def _heading_level(line: str, kind: BlockKind) -> int:
     """Level of an unmarked heading in plain text, or 0: capitals, a chapter, a numbered title."""
-    if line[-1] in ".,;:!?…。，；：！？" and not _CHAPTER.match(line):
+    chapter = _CHAPTER.match(line) or _SCENE.fullmatch(line)
+    if not (line[0].isalnum() or line[0] in '“"([') or (line[-1] in _CLOSING and not chapter):
         return 0
-    if _CHAPTER.match(line) and (line[0].isupper() or not line[0].isascii()):
+    if chapter and (line[0].isupper() or not line[0].isascii()):
         return 1 if len(line.split()) <= 12 else 0
     letters = [c for c in line if c.isalpha()]
     if len(letters) < 3 or len(line.split()) > 12:

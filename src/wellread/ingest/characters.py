@@ -24,8 +24,10 @@ _INVISIBLE |= dict.fromkeys(range(0xE0000, 0xE0080))
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 # Glyph codes of symbol fonts that stand for bullets, at their private-use places.
 _BULLETS = dict.fromkeys(
-    [0xF02D, 0xF06C, 0xF06E, 0xF06F, 0xF071, 0xF075, 0xF076, 0xF09F, 0xF0A7, 0xF0A8, 0xF0B7]
-    + [0xF0D8, 0xF0E0, 0xF0FC, 0x83, 0x95],
+    (
+        *(0xF02D, 0xF06C, 0xF06E, 0xF06F, 0xF071, 0xF075, 0xF076, 0xF09F, 0xF0A7, 0xF0A8, 0xF0B7),
+        *(0xF0D8, 0xF0E0, 0xF0FC, 0x83, 0x95),
+    ),
     "•",
 )
 _TABLE: dict[int, str | None] = {
@@ -38,9 +40,9 @@ _BROKEN_WORD = re.compile(r"(\w)\x02[ \t]*\r?\n?[ \t]*(?=\w)")
 
 
 def mend_characters(text: str, done: dict[str, int]) -> str:
-    """`text` without control codes, lone surrogates, ligatures, odd spaces and hidden characters.
+    r"""`text` without control codes, lone surrogates, ligatures, odd spaces and hidden characters.
 
-    Line ends become ``\\n``. U+0002, which PDF readers write for a hyphen at a line end, joins
+    Line ends become ``\n``. U+0002, which PDF readers write for a hyphen at a line end, joins
     the word it broke. `done` counts what was mended, by name.
     """
     if "\r" in text:

@@ -1,11 +1,10 @@
 """Cut a document into chunks by its structure, to a budget of tokens, with exact spans.
 
-    text -> blocks -> units (a sentence, a heading, a table, a block of code) -> chunks
+    Document -> units (`units`) -> packed in order -> Chunks
 
-1. `blocks` finds the structure; a block becomes units: text by sentences, a table or code whole.
-   A unit above the budget is cut at lines, at words, at last between characters.
-2. Units are packed in order. A heading opens a chunk once the open one is large enough, and is
-   never the end of one; a paragraph that does not fit where half of the budget is used opens one.
+1. A heading opens a chunk once the open one is large enough, and is never the end of one.
+2. A paragraph that does not fit opens a chunk where half of the budget is used; else its sentences
+   fill the open one. A sentence that fits is never torn.
 3. A chunk is ``document.text[start:end]`` from its first unit to its last. A piece below
    `min_chunk_tokens` joins its neighbour, or takes sentences from the one before it.
 
@@ -14,34 +13,17 @@ Every character that is not white space lies in a chunk, or in a Rejection that 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from wellread.ingest.blocks import Block, blocks
-from wellread.ingest.pieces import pieces
-from wellread.ingest.sentences import sentence_ends, sentence_spans
 from wellread.ingest.settings import IngestSettings
 from wellread.ingest.tokens import Counter, counter_for
+from wellread.ingest.units import Unit, Units
 from wellread.records import Chunk, Document, Rejection
 
 STAGE = "chunk"
-_BATCH_CHARACTERS = 1 << 20
-
-
-class Unit(NamedTuple):
-    """What packing never cuts: `tokens` counts the white space after it as well.
-
-    `opens` is the tokens of the block that starts here, 0 inside a block; `path` is the path of
-    headings, the unit's own included.
-    """
-
-    start: int
-    end: int
-    tokens: float
-    heading: bool
-    opens: float
-    path: tuple[str, ...]
 
 
 def split(
@@ -52,15 +34,15 @@ def split(
     `count` is the counter of tokens; without it the one that the settings name.
     """
     counter = count or counter_for(settings.tokenizer)
-    packer = _Packer(settings)
-    made = 0
-    for unit in _units(document, settings, counter):
-        for packed in packer.add(unit):
-            made += 1
-            yield _chunk(document, packed, counter)
-    for packed in packer.finish():
-        made += 1
-        yield _chunk(document, packed, counter)
+    own = {key: value for key, value in document.metadata.items() if key != "cleaned"}
+    document = replace(document, metadata=own)  # what was mended is told once, not in each chunk
+    starts = [page.start for page in document.pages]
+    units = Units(document, settings.chunk_size, counter)
+    packer = _Packer(settings, units.sentences)
+    made = False
+    for packed in _packed(units, packer):
+        made = True
+        yield _chunk(document, packed, counter, starts)
     if not made and not packer.left:
         yield Rejection(STAGE, document.id, "no_text", "the document holds white space only")
     for start, end in packer.left:
@@ -68,93 +50,17 @@ def split(
         yield Rejection(STAGE, f"{document.id}#{start}-{end}", "heading_without_text", detail)
 
 
-def _units(document: Document, settings: IngestSettings, counter: Counter) -> Iterator[Unit]:
-    """Blocks measured in batches, so that a huge document needs memory for one batch."""
-    path: list[tuple[int, str]] = []
-    batch: list[Block] = []
-    size = 0
-    for block in _handy_blocks(document):
-        batch.append(block)
-        size += block.end - block.start
-        if size >= _BATCH_CHARACTERS:
-            yield from _measured(document, batch, settings, counter, path)
-            batch, size = [], 0
-    yield from _measured(document, batch, settings, counter, path)
-
-
-def _handy_blocks(document: Document) -> Iterator[Block]:
-    """Blocks, with a paragraph of many megabytes parted at ends of sentences."""
-    for block in blocks(document.text):
-        start = block.start
-        if block.end - start > _BATCH_CHARACTERS and block.kind in ("text", "item"):
-            ends = sentence_ends(document.text, start, block.end, document.language)
-            for _, following in ends:
-                if following - start >= _BATCH_CHARACTERS:
-                    yield block._replace(start=start, end=following)
-                    start = following
-        yield block._replace(start=start)
-
-
-def _measured(
-    document: Document,
-    batch: list[Block],
-    settings: IngestSettings,
-    counter: Counter,
-    path: list[tuple[int, str]],
-) -> Iterator[Unit]:
-    """Units of a batch of blocks; `path` is the open headings and is carried along."""
-    text, language = document.text, document.language
-    spans: list[tuple[int, int]] = []
-    counts: list[int] = []
-    for block in batch:
-        inner = (
-            sentence_spans(text, block.start, block.end, language)
-            if block.kind in ("text", "item")
-            else [_stripped(text, block.start, block.end)]
-        )
-        spans += inner
-        counts.append(len(inner))
-    reach = [*(start for start, _ in spans[1:]), batch[-1].end] if spans else []
-    measured = counter.measure(text, [(s, r) for (s, _), r in zip(spans, reach, strict=True)])
-    at = 0
-    for block, number in zip(batch, counts, strict=True):
-        if block.level:
-            _open_heading(path, block, text)
-        names = tuple(name for _, name in path)
-        whole = sum(measured[at : at + number])
-        for index in range(at, at + number):
-            opens = whole if index == at else 0.0
-            start, end = spans[index]
-            tokens = measured[index]
-            if tokens <= settings.chunk_size:
-                yield Unit(start, end, tokens, block.level > 0, opens, names)
-                continue
-            for piece in pieces(text, start, reach[index], settings.chunk_size, counter):
-                yield Unit(*piece, block.level > 0, opens, names)
-                opens = 0.0
-        at += number
-
-
-def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    while start < end and text[start] in "\r\n":
-        start += 1
-    return start, end
-
-
-def _open_heading(path: list[tuple[int, str]], block: Block, text: str) -> None:
-    """Close headings of the same or a deeper level and open this one."""
-    while path and path[-1][0] >= block.level:
-        path.pop()
-    name = " ".join(text[block.start : block.end].split()).strip("#* ")
-    path.append((block.level, name))
+def _packed(units: Units, packer: _Packer) -> Iterator[list[Unit]]:
+    for unit in units:
+        yield from packer.add(unit)
+    yield from packer.finish()
 
 
 class _Packer:
     """Greedy packing that holds one finished chunk back, so that a short rest can join it."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestSettings, sentences: Callable[[Unit], list[Unit]]) -> None:
+        self._sentences = sentences
         self._budget = float(settings.chunk_size)
         self._overlap = settings.chunk_overlap
         self._least = settings.min_chunk_tokens
@@ -167,24 +73,13 @@ class _Packer:
 
     def add(self, unit: Unit) -> Iterator[list[Unit]]:
         """Take one unit; yields the chunks that are certain now."""
-        if unit.heading and self._head_tokens() + unit.tokens <= self._budget / 2:
+        if unit.kind == "heading" and _tokens(self._heads) + unit.tokens <= self._budget / 2:
             self._heads.append(unit)
-            return
-        heads, self._heads = self._heads, []
-        if self._budget < sum(head.tokens for head in heads) + unit.tokens:
-            for head in heads:  # no chunk can hold the sentence and the heading above it
-                yield from self._place([head], opens=0.0, heading=False)
-            heads = []
-        yield from self._place([*heads, unit], opens=unit.opens, heading=bool(heads))
-
-    def _place(self, group: list[Unit], *, opens: float, heading: bool) -> Iterator[list[Unit]]:
-        """Put units that belong together into the open chunk, or into a new one."""
-        weight = sum(one.tokens for one in group)
-        if self._must_close(weight, opens, heading):
-            yield from self._close(overlap=not heading)
-            self._make_room(weight)
-        self._open += group
-        self._used += weight
+        elif unit.kind == "paragraph" and self._tears(unit.tokens):
+            for sentence in self._sentences(unit):
+                yield from self._add_whole(sentence)
+        else:
+            yield from self._add_whole(unit)
 
     def finish(self) -> Iterator[list[Unit]]:
         """The rest. Headings with no text after them go to `left`, unless nothing else is there."""
@@ -195,27 +90,50 @@ class _Packer:
         if self._held:
             yield self._held
 
-    def _head_tokens(self) -> float:
-        return sum(head.tokens for head in self._heads)
-
-    def _must_close(self, weight: float, opens: float, heading: bool) -> bool:
-        if len(self._open) <= self._repeated:
-            return False
-        if self._used + weight > self._budget:
+    def _tears(self, tokens: float) -> bool:
+        """Whether a paragraph is better torn than kept whole in the next chunk."""
+        tokens += _tokens(self._heads)
+        if tokens > self._budget:
             return True
-        if heading:
-            return self._used >= max(self._least, self._budget / 4)
-        late = self._used >= self._budget / 2
-        return late and opens <= self._budget < self._used + opens
+        if self._heads and self._used >= self._enough():
+            return False
+        return self._used + tokens > self._budget and self._used < self._budget / 2
+
+    def _enough(self) -> float:
+        """Tokens from which on a heading opens a new chunk."""
+        return max(self._least, self._budget / 4)
+
+    def _add_whole(self, unit: Unit) -> Iterator[list[Unit]]:
+        """Place a unit with the headings that wait for it."""
+        if not self._heads:
+            yield from self._place([unit], unit.tokens, heading=False)
+            return
+        heads, self._heads = self._heads, []
+        if _tokens(heads) + unit.tokens > self._budget:
+            for head in heads:  # no chunk can hold the sentence and the heading above it
+                yield from self._place([head], head.tokens, heading=False)
+            heads = []
+        group = [*heads, unit]
+        yield from self._place(group, _tokens(group), heading=bool(heads))
+
+    def _place(self, group: list[Unit], weight: float, *, heading: bool) -> Iterator[list[Unit]]:
+        """Put units that belong together into the open chunk, or into a new one."""
+        full = self._used + weight > self._budget
+        if len(self._open) > self._repeated and (
+            full or (heading and self._used >= self._enough())
+        ):
+            yield from self._close(overlap=not heading)
+            self._make_room(weight)
+        self._open += group
+        self._used += weight
 
     def _close(self, *, overlap: bool) -> Iterator[list[Unit]]:
         """Finish the open chunk: hold it, and hand on the one held before, balanced with it."""
-        new = self._open[self._repeated :]
-        if not new:
+        if len(self._open) <= self._repeated:
             return
         ready = self._open
         self._open, self._used, self._repeated = [], 0.0, 0
-        if self._held and sum(one.tokens for one in ready) < self._least:
+        if self._held and _tokens(ready) < self._least:
             ready = self._join(ready)
         if self._held:
             yield self._held
@@ -224,9 +142,10 @@ class _Packer:
             self._repeat(ready)
 
     def _join(self, short: list[Unit]) -> list[Unit]:
-        """Join a short rest to the held chunk, or take units from the end of that one."""
-        merged = _union(self._held, short)
-        if sum(one.tokens for one in merged) <= self._budget:
+        """Join a short rest to the held chunk, or take sentences from the end of that one."""
+        held = [*self._held[:-1], *self._sentences(self._held[-1])]
+        merged = held + [unit for unit in short if unit.start >= held[-1].end]
+        if _tokens(merged) <= self._budget:
             self._held = []
             return merged
         cut = len(merged)
@@ -234,25 +153,25 @@ class _Packer:
         while cut > 1 and weight < self._least:
             cut -= 1
             weight += merged[cut].tokens
-        while cut > 1 and merged[cut - 1].heading:
+        while cut > 1 and merged[cut - 1].kind == "heading":
             cut -= 1
-        rest = merged[cut:]
-        if cut < 2 or sum(one.tokens for one in rest) > self._budget:
+        if cut < 2 or _tokens(merged[cut:]) > self._budget:
             return short
         self._held = merged[:cut]
-        return rest
+        return merged[cut:]
 
     def _repeat(self, ready: list[Unit]) -> None:
-        """Open the next chunk with the last sentences of this one."""
+        """Open the next chunk with the last sentences of this one, but never with all of it."""
+        parts = [part for unit in ready for part in self._sentences(unit)]
+        first = len(parts)
         weight = 0.0
-        first = len(ready)
-        while first > 1 and not ready[first - 1].heading:
-            weight += ready[first - 1].tokens
+        while first > 1 and parts[first - 1].kind != "heading":
+            weight += parts[first - 1].tokens
             if weight > self._overlap:
                 break
             first -= 1
-        self._open = ready[first:]
-        self._used = sum(one.tokens for one in self._open)
+        self._open = parts[first:]
+        self._used = _tokens(self._open)
         self._repeated = len(self._open)
 
     def _make_room(self, weight: float) -> None:
@@ -262,16 +181,15 @@ class _Packer:
             self._repeated -= 1
 
 
-def _union(first: list[Unit], second: list[Unit]) -> list[Unit]:
-    """Both runs of units without what overlap repeats."""
-    last = first[-1].start
-    return first + [unit for unit in second if unit.start > last]
+def _tokens(units: list[Unit]) -> float:
+    return sum([unit.tokens for unit in units])
 
 
-def _chunk(document: Document, units: list[Unit], counter: Counter) -> Chunk:
+def _chunk(document: Document, units: list[Unit], counter: Counter, starts: list[int]) -> Chunk:
     start, end = units[0].start, units[-1].end
     text = document.text[start:end]
-    path = next((unit.path for unit in units if not unit.heading), units[-1].path)
+    added = math.ceil(_tokens(units) - units[-1].gap)
+    path = next((unit.path for unit in units if unit.kind != "heading"), units[-1].path)
     return Chunk(
         id=f"{document.id}#{start}-{end}",
         document_id=document.id,
@@ -282,17 +200,16 @@ def _chunk(document: Document, units: list[Unit], counter: Counter) -> Chunk:
         source=document.source,
         heading=" > ".join(path),
         language=document.language,
-        tokens=counter.count(text),
-        pages=_pages(document, start, end),
+        tokens=max(added, 1) if counter.additive else counter.count(text),
+        pages=_pages(document, starts, start, end),
         metadata=document.metadata,
     )
 
 
-def _pages(document: Document, start: int, end: int) -> tuple[int, ...]:
+def _pages(document: Document, starts: list[int], start: int, end: int) -> tuple[int, ...]:
     """First and last page that ``text[start:end]`` touches."""
-    if not document.pages:
+    if not starts:
         return ()
-    starts = [page.start for page in document.pages]
     first = max(bisect_right(starts, start) - 1, 0)
     last = max(bisect_right(starts, end - 1) - 1, 0)
     return document.pages[first].page, document.pages[last].page

@@ -42,10 +42,10 @@ class Cleaned:
 
 
 def clean(text: str) -> Cleaned:
-    """Clean `text`; form feeds part it into pages.
+    r"""Clean `text`; form feeds part it into pages.
 
-    >>> clean("The \\ufb01rst opera-\\r\\ntions.   \\n\\n\\n\\nThe operations.").text
-    'The first operations.\\n\\nThe operations.'
+    >>> clean("The \ufb01rst opera-\r\ntions.   \n\n\n\nThe operations.").text
+    'The first operations.\n\nThe operations.'
     """
     if text.count("\f") > 1:
         return clean_pages(list(enumerate(text.split("\f"), start=1)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 _LEADER = re.compile(
-    r"(?:\.{4,}|(?:\. ){4,}\.?|…{2,})(?:\s*(?:[A-Z][a-z]+-\s?)?[A-Z]?[\divxl]{0,6}(?:-\d{1,3})?(?![\w.]))?"
+    r"(?:\.{4,}|(?:\. ){4,}\.?|…{2,})"
+    r"(?:\s*(?:[A-Z][a-z]+-\s?)?[A-Z]?[\divxl]{0,6}(?:-\d{1,3})?(?![\w.]))?"
 )
 _NEAR = 260
 _MIN_ENTRIES = 4
-_TITLE = re.compile(r"(?:\b(?:table of )?contents(?: page)?\W*)", re.I)
+_TITLE = re.compile(r"(?:\b(?:table of )?contents(?: page)?\W*)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[a-z)\]]{2}[.!?][\"”’)]*\s+[A-Z“]")
 _SENTENCE_END = re.compile(r"[.!?:;]\s|\n")
 

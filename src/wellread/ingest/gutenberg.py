@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_START = re.compile(r"^.{0,3}\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*?\*\*\*", re.M)
-_END = re.compile(r"^.{0,3}\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", re.M)
-_FIELD = re.compile(r"^(Title|Author|Translator|Language|Release date): *(.+)$", re.M)
-_CREDIT = re.compile(r"(?:Produced by|Transcribed|E-?text prepared|Prepared by)\b|gutenberg", re.I)
+_START = re.compile(
+    r"^.{0,3}\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*?\*\*\*", re.MULTILINE
+)
+_END = re.compile(r"^.{0,3}\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", re.MULTILINE)
+_FIELD = re.compile(r"^(Title|Author|Translator|Language|Release date): *(.+)$", re.MULTILINE)
+_CREDIT = re.compile(
+    r"(?:Produced by|Transcribed|E-?text prepared|Prepared by)\b|gutenberg", re.IGNORECASE
+)
 _EDGE = 4_000
 _MAX_MARKS = 8
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-_SAMPLE = 20_000
+_SAMPLE = 8_000
 _MIN_LETTERS = 12
 _MIN_HITS = 3
 _MIN_SHARE = 0.06
@@ -34,8 +34,8 @@ _BY_SCRIPT = {
 _SMALL_WORDS = {
     "en": "the of and to in is that it for was with as his on be at by he this had not are but "
     "from or have an they which you were her she there been their one all we can has will if",
-    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch "
-    "es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über so zum ich",
+    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als "
+    "auch es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über so",
     "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce "
     "il sont avec son été aux ou elle cette mais nous vous leur ses sa comme être fait",
     "es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero "
@@ -76,7 +76,7 @@ def detect(text: str) -> str:
 
 
 def _sample(text: str) -> str:
-    """A stretch from the start, the middle and the end, so that a foreign preface decides nothing."""
+    """From the start, the middle and the end: a foreign preface decides nothing."""
     if len(text) <= _SAMPLE:
         return text
     third, middle = _SAMPLE // 3, len(text) // 2
@@ -85,6 +85,8 @@ def _sample(text: str) -> str:
 
 def _script(sample: str) -> str:
     """The script that most letters are in; CJK characters say more than an alphabet's letters."""
+    if sample.isascii():
+        return "latin" if sum(map(str.isalpha, sample[:200])) >= _MIN_LETTERS else ""
     counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS.items()}
     for name in ("kana", "han"):
         counts[name] *= 3

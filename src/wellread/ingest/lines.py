@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 _BROKEN = re.compile(r"(?<=[^\W\d_])[-‐]\n[ \t]*(?=[^\W\d_])")
-_BROKEN_WORD = re.compile(r"[^\W\d_]+[-‐]\n[ \t]*[^\W\d_]+")
-_WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
-_SPACED = re.compile(r"\b([^\W\d_]{2,})- ([^\W\d_]{2,})\b")
+_SPACED = re.compile(r"(?<=[^\W\d_])- (?=[^\W\d_])")
 _AFTER_OPEN_HYPHEN = frozenset("and or to und oder bis et ou y o e".split())
 _TAIL = re.compile(r"[^\W\d_]+$")
 _HEAD = re.compile(r"[^\W\d_]+")
+_PUNCTUATION = ".,;:!?…()[]{}\"'“”‘’«»„*_|#"
 _OPENS = re.compile(
     r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s|#{1,6}\s|\|)"
 )
 _LOOK = 60
+Join = Callable[[str, str, Mapping[str, int]], str | None]
 
 
 def join_broken_words(text: str, done: dict[str, int]) -> str:
@@ -26,47 +27,62 @@ def join_broken_words(text: str, done: dict[str, int]) -> str:
     """
     if "-\n" not in text and "‐\n" not in text:
         return text
-    known = {word.lower() for word in _WORD.findall(_BROKEN_WORD.sub(" ", text))}
-    joined = 0
-
-    def mend(broken: re.Match[str]) -> str:
-        nonlocal joined
-        left = _TAIL.search(text[max(0, broken.start() - _LOOK) : broken.start()])
-        right = _HEAD.match(text, broken.end(), broken.end() + _LOOK)
-        if not left or not right or _keeps_hyphen(left[0], right[0], known):
-            return "-"
-        joined += 1
-        return ""
-
-    text = _BROKEN.sub(mend, text)
-    if joined:
-        done["hyphens_joined"] = done.get("hyphens_joined", 0) + joined
-    return text
+    return _mended(_BROKEN, text, done, _joined_at_line_end)
 
 
 def join_spaced_words(text: str, done: dict[str, int]) -> str:
     """Join words like "large- scale", whose line end became a space, as the document has them."""
-    known = {word.lower() for word in _WORD.findall(text)}
-
-    def mend(broken: re.Match[str]) -> str:
-        left, right = broken[1], broken[2]
-        for whole in (f"{left}-{right}", left + right):
-            if whole.lower() in known and right not in _AFTER_OPEN_HYPHEN:
-                done["hyphens_joined"] = done.get("hyphens_joined", 0) + 1
-                return whole
-        return broken[0]
-
-    return _SPACED.sub(mend, text)
+    return _mended(_SPACED, text, done, _joined_at_space)
 
 
-def _keeps_hyphen(left: str, right: str, known: set[str]) -> bool:
+def _mended(pattern: re.Pattern[str], text: str, done: dict[str, int], join: Join) -> str:
+    """Put what `join` says in place of each break between two halves of a word."""
+    breaks = [
+        (broken, tail[0].lower(), head[0])
+        for broken in pattern.finditer(text)
+        if (tail := _TAIL.search(text[max(0, broken.start() - _LOOK) : broken.start()]))
+        and (head := _HEAD.match(text, broken.end(), broken.end() + _LOOK))
+    ]
+    if not breaks:
+        return text
+    known = _words_of(text)
+    known.subtract(right.lower() for _, _, right in breaks)
+    parts: list[str] = []
+    at = 0
+    for broken, left, right in breaks:
+        mended = join(left, right, known)
+        parts += [text[at : broken.start()], broken[0] if mended is None else mended]
+        at = broken.end()
+        if mended == "":
+            done["hyphens_joined"] = done.get("hyphens_joined", 0) + 1
+    return "".join([*parts, text[at:]])
+
+
+def _words_of(text: str) -> Counter[str]:
+    """How often each word occurs, in small letters; a broken half keeps its hyphen."""
+    words: Counter[str] = Counter()
+    for word, number in Counter(text.lower().split()).items():
+        words[word.strip(_PUNCTUATION)] += number
+    return words
+
+
+def _joined_at_line_end(left: str, right: str, known: Mapping[str, int]) -> str:
+    low = right.lower()
     if right[0].isupper():
-        return True
-    if (left + right).lower() in known:
-        return False
-    if f"{left}-{right}".lower() in known:
-        return True
-    return min(len(left), len(right)) > 2 and left.lower() in known and right.lower() in known
+        return "-"
+    if known.get(left + low, 0) > 0:
+        return ""
+    both = min(len(left), len(low)) > 2 and known.get(left, 0) > 0 and known.get(low, 0) > 0
+    return "-" if both or known.get(f"{left}-{low}", 0) > 0 else ""
+
+
+def _joined_at_space(left: str, right: str, known: Mapping[str, int]) -> str | None:
+    low = right.lower()
+    if low in _AFTER_OPEN_HYPHEN:
+        return None
+    if known.get(f"{left}-{low}", 0) > 0:
+        return "-"
+    return "" if known.get(left + low, 0) > 0 else None
 
 
 def paragraphs_of(lines: Sequence[str]) -> str:

@@ -17,9 +17,8 @@ def read_office(path: Path) -> dict[str, Any]:
     """Markdown of the file with what it says about itself."""
     import kreuzberg
 
-    config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)
     try:
-        result = kreuzberg.extract_file_sync(str(path), config=config)
+        result = kreuzberg.extract_file_sync(str(path), config=markdown_config())
     except kreuzberg.KreuzbergError as error:
         raise DocumentError(*_reason(str(error))) from error
     metadata = kept(dict(result.metadata))
@@ -29,6 +28,14 @@ def read_office(path: Path) -> dict[str, Any]:
         "metadata": metadata,
         "problems": [],
     }
+
+
+def markdown_config(**more: bool) -> Any:
+    """How kreuzberg is asked: Markdown, no OCR, and no copies of documents in the user's cache."""
+    import kreuzberg
+
+    configuration: Any = kreuzberg.ExtractionConfig  # its type stub lacks disable_ocr
+    return configuration(output_format="markdown", use_cache=False, disable_ocr=True, **more)
 
 
 def kept(metadata: dict[str, Any]) -> dict[str, Any]:

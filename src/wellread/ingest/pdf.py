@@ -18,7 +18,7 @@ from wellread.errors import DocumentError
 from wellread.ingest.characters import mend_characters
 from wellread.ingest.lines import paragraphs_of
 from wellread.ingest.ocr import ocr_page, tesseract
-from wellread.ingest.office import kept
+from wellread.ingest.office import kept, markdown_config
 from wellread.ingest.running import drop_running_lines
 
 _MAX_LOST = 0.03
@@ -30,7 +30,7 @@ _MAX_PAGE_CHARACTERS = 2_000_000
 
 def read_pdf(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Pages of the file as ``[number, text]``, with what it says about itself."""
-    import pypdfium2
+    import pypdfium2  # type: ignore[import-untyped]
 
     try:
         pdf = pypdfium2.PdfDocument(path)
@@ -64,7 +64,7 @@ def _is_locked(message: str) -> bool:
 def _is_title(title: str) -> bool:
     """Whether the field holds a title and not the name of the file it was printed from."""
     return not re.search(
-        r"\.(docx?|pdf|indd|tex|dvi|qxd|ppt|pptx)\b|^untitled|^microsoft word", title, re.I
+        r"\.(docx?|pdf|indd|tex|dvi|qxd|ppt|pptx)\b|^untitled|^microsoft word", title, re.IGNORECASE
     )
 
 
@@ -83,7 +83,7 @@ def _page_text(pdf: Any, number: int) -> str:
 def _is_scan(pdf: Any, number: int, text: str) -> bool:
     """Whether a page shows a picture and holds hardly any text."""
     import pypdfium2
-    import pypdfium2.raw as raw
+    import pypdfium2.raw as raw  # type: ignore[import-untyped]
 
     if len(text.strip()) >= _MIN_CHARACTERS:
         return False
@@ -114,12 +114,7 @@ def _blocks_of(path: Path) -> dict[int, list[tuple[str, str]]]:
     """Blocks that kreuzberg finds, by page number from 1, as Markdown with their kind."""
     import kreuzberg
 
-    config = kreuzberg.ExtractionConfig(
-        output_format="markdown",
-        use_cache=False,
-        disable_ocr=True,
-        include_document_structure=True,
-    )
+    config = markdown_config(include_document_structure=True)
     try:
         document = kreuzberg.extract_file_sync(str(path), config=config).document
     except kreuzberg.KreuzbergError:

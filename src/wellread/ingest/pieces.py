@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from wellread.ingest.tokens import Counter
 
-Piece = tuple[int, int, float]
+Piece = tuple[int, int, float, float]
 _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _WORD = re.compile(r"\S+\s*|\s+")
 _WINDOW = 1 << 16
@@ -17,13 +17,26 @@ _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 
 
 def pieces(text: str, start: int, end: int, budget: float, counter: Counter) -> Iterator[Piece]:
-    """``(start, end, tokens)`` of pieces within `budget`, in order; white space at ends is cut off.
+    """``(start, end, tokens, gap)`` of pieces within `budget`, in order.
 
-    Works on a window at a time, so that one line of 50 MB needs memory for one window.
+    A piece ends with its last character that is not white space; `gap` is the tokens of the white
+    space up to the next one, and `tokens` counts it. Works on a window at a time, so that one line
+    of 50 MB needs memory for one window.
     """
+    before: tuple[int, int] | None = None
     for low in range(start, end, _WINDOW):
         high = min(low + _WINDOW, end)
-        yield from _cut(text, low, high, budget, counter, (_LINE, _WORD))
+        for piece in _cut(text, low, high, budget, counter, (_LINE, _WORD)):
+            if before:
+                yield _weighed(text, *before, piece[0], counter)
+            before = piece
+    if before:
+        yield _weighed(text, *before, end, counter)
+
+
+def _weighed(text: str, start: int, end: int, following: int, counter: Counter) -> Piece:
+    gap = counter.measure(text, [(end, following)])[0] if counter.additive else 0.0
+    return start, end, counter.measure(text, [(start, end)])[0] + gap, gap
 
 
 def _cut(
@@ -33,7 +46,7 @@ def _cut(
     budget: float,
     counter: Counter,
     patterns: tuple[re.Pattern[str], ...],
-) -> Iterator[Piece]:
+) -> Iterator[tuple[int, int]]:
     """Pack the parts that the first pattern finds; a part above the budget goes to the next."""
     if patterns:
         spans = [match.span() for match in patterns[0].finditer(text, start, end)]
@@ -44,14 +57,14 @@ def _cut(
     first, used = start, 0.0
     for (low, high), weight in zip(spans, tokens, strict=True):
         if used and used + weight > budget:
-            yield from _trimmed(text, first, low, used)
+            yield from _trimmed(text, first, low)
             first, used = low, 0.0
         if weight > budget and patterns:
             yield from _cut(text, low, high, budget, counter, patterns[1:])
             first, used = high, 0.0
         else:
             used += weight
-    yield from _trimmed(text, first, end, used)
+    yield from _trimmed(text, first, end)
 
 
 def _characters(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -66,10 +79,11 @@ def _characters(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield low, end
 
 
-def _trimmed(text: str, start: int, end: int, tokens: float) -> Iterator[Piece]:
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span without white space at its ends, unless nothing is left."""
     while start < end and text[end - 1].isspace():
         end -= 1
     while start < end and text[start].isspace():
         start += 1
     if start < end:
-        yield start, end, tokens
+        yield start, end

@@ -21,7 +21,7 @@ _EDGE_LINES = 3
 _MAX_HEAD = 140
 _NUMBER = re.compile(r"(?:\b[a-z]+-)?\d+(?:-\d+)*|\b[ivxlc]+\b")
 _BLANK_NOTE = re.compile(
-    r"[ \t]*\(?this page (?:is )?(?:intentionally )?left blank\.?\)?[ \t]*", re.I
+    r"[ \t]*\(?this page (?:is )?(?:intentionally )?left blank\.?\)?[ \t]*", re.IGNORECASE
 )
 
 

@@ -13,9 +13,11 @@ import re
 from collections.abc import Iterator
 
 _CLOSERS = "\"'”’»›)\\]}"
-_END = re.compile(
-    rf"([.!?…‽؟۔।]+[{_CLOSERS}]*)\s+(?=[^\sa-zß-öø-ÿ])"
-    r"|([。！？｡]+[」』”’）》】]*)\s*",
+# The first class stands outside of a repeat: only so the search for it is fast.
+_END = re.compile(rf"([.!?…‽؟۔।][.!?…‽؟۔।]*[{_CLOSERS}]*)\s+(?=[^\sa-zß-öø-ÿ])")
+_END_UNSPACED = re.compile(
+    rf"([.!?…‽؟۔।。！？｡](?:[.!?…‽؟۔।。！？｡]*[{_CLOSERS}]*\s+(?=[^\sa-zß-öø-ÿ])"
+    r"|(?<=[。！？｡])[。！？｡]*[」』”’）》】]*\s*))"
 )
 _ABBREVIATIONS = frozenset(
     """
@@ -60,18 +62,22 @@ def sentence_spans(text: str, start: int, end: int, language: str = "") -> list[
 def sentence_ends(text: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
     """End of each sentence but the last, and where the next one starts."""
     ordinals = language in _ORDINAL_LANGUAGES
-    for match in _END.finditer(text, start, end):
-        first = match.start()
-        if text[first] == "." and _is_shortening(text, start, first, ordinals):
+    spaced = text.find("。", start, end) < 0
+    for match in (_END if spaced else _END_UNSPACED).finditer(text, start, end):
+        first, following = match.span()
+        if following >= end or (
+            text[first] == "." and _is_shortening(text, start, first, ordinals)
+        ):
             continue
-        if match.end() < end:
-            yield match.end(match.lastindex or 0), match.end()
+        yield match.end(1) if spaced else first + len(match[0].rstrip()), following
 
 
 def _is_shortening(text: str, start: int, dot: int, ordinals: bool) -> bool:
     """Whether the full stop at `dot` belongs to the word before it."""
-    words = text[max(start, dot - _LOOK_BACK) : dot].split()
-    word = words[-1].lstrip("([{\"'“‘„«") if words else ""
+    before = text[max(start, dot - _LOOK_BACK) : dot].rsplit(None, 1)
+    word = before[-1] if before else ""
+    if not word[:1].isalnum():
+        word = word.lstrip("([{\"'“‘„«")
     if len(word) < 2:
         return word.isalpha() or (ordinals and word.isdigit())
     if word in _ABBREVIATIONS:

@@ -1,6 +1,6 @@
-"""Repair of shifted glyph codes: some PDFs hold stretches where every code is 29 too low.
+r"""Repair of shifted glyph codes: some PDFs hold stretches where every code is 29 too low.
 
-``WKH\\x03$UP\\\\`` is "the Army": the numbers of the glyphs in the font were written in place of
+``WKH\x03$UP\\`` is "the Army": the numbers of the glyphs in the font were written in place of
 the characters. Steps: find runs of words made of such codes with a control code among them ->
 decide word by word, by the words of the rest of the document, which reading is text -> shift.
 A run is changed only where most of what it becomes is words or numbers.
@@ -66,7 +66,7 @@ def _mend_run(run: str, known: frozenset[str]) -> str | None:
 
 
 def _reading(token: str, known: frozenset[str]) -> str:
-    """The token as it stands, shifted whole, or shifted in its control codes: what reads as text."""
+    """The token as it stands, shifted whole, or in its control codes: what reads as text."""
     shifted = "".join(chr(ord(char) + _SHIFT) for char in token)
     controls = _CONTROL.sub(lambda code: chr(ord(code[0]) + _SHIFT), token)
     if controls == token and (_is_text(token, known) or _NUMBER.match(token)):

@@ -11,7 +11,7 @@ def title_of(text: str, path: str) -> str:
     >>> title_of("Some text.", "manuals/pump_x200-guide.txt")
     'pump x200 guide'
     """
-    heading = re.search(r"^#{1,2}[ \t]+(.{1,120}?)[ \t#]*$", text[:2000], re.M)
+    heading = re.search(r"^#{1,2}[ \t]+(.{1,120}?)[ \t#]*$", text[:2000], re.MULTILINE)
     if heading:
         return heading[1].strip("*_ ")
     stem = path.rpartition("/")[2].rpartition(".")[0]

@@ -8,6 +8,7 @@ anywhere. `TokenizerCounter` asks a real tokenizer.json.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,9 +25,14 @@ Spans = Sequence[tuple[int, int]]
 
 
 class Counter(Protocol):
-    """Counts tokens; `measure` does it for many stretches of one text at once."""
+    """Counts tokens; `measure` does it for many stretches of one text at once.
+
+    `additive` says that the tokens of stretches that follow each other add up to those of the
+    whole, so that nothing need be counted twice.
+    """
 
     name: str
+    additive: bool
 
     def count(self, text: str) -> int:
         """Tokens of `text`."""
@@ -44,6 +50,7 @@ class Estimate:
     """
 
     name = "estimate"
+    additive = True
 
     def count(self, text: str) -> int:
         """Tokens of `text`, rounded up."""
@@ -83,6 +90,8 @@ def _weight(text: str) -> int:
 class TokenizerCounter:
     """Counts with a tokenizer.json of the Hugging Face form, by the `tokenizers` package."""
 
+    additive = False
+
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._tokenizer = _load_tokenizer(path)
@@ -116,14 +125,14 @@ def _load_tokenizer(path: Path) -> Any:
             hint="set ingest.tokenizer to a tokenizer.json, or leave it out for the estimate",
         )
     try:
-        from tokenizers import Tokenizer
+        package: Any = importlib.import_module("tokenizers")
     except ImportError as error:
         raise InputError(
             f"ingest.tokenizer names {file}, and the package 'tokenizers' is not installed",
             hint="install it with: pip install 'wellread[tokenizers]'",
         ) from error
     try:
-        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer = package.Tokenizer.from_file(str(file))
     except Exception as error:  # the package raises bare Exception
         raise InputError(f"{file}: not a tokenizer ({error})") from error
     tokenizer.no_truncation()
@@ -222,4 +231,5 @@ def _weigh(text: str) -> NDArray[np.uint8]:
     row = rows[codes]
     pair = row.astype(np.uint16)
     pair[1:] += row[:-1].astype(np.uint16) << 5
-    return weights[codes] + pairs[pair]
+    weighed: NDArray[np.uint8] = weights[codes] + pairs[pair]
+    return weighed

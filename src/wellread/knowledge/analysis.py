@@ -29,6 +29,18 @@ STEMMERS = {
 }  # fmt: skip
 STOP_WORDS = STEMMERS.keys() - {"ar", "el", "ro", "ta", "tr"}
 _ALIASES = {"nb": "no", "nn": "no"}
+QUESTION_WORDS = {
+    "de": "was wer wen wem wessen wie wo wann warum wieso welche welcher welches welchen welchem "
+    "wird werden wurde wurden kann können hat haben sind war",
+    "en": "what who whom whose which when where why how does do did can could has have had were "
+    "i you we my your about many much",
+    "es": "qué quién quiénes cuál cuáles cuándo dónde cómo cuánto cuántos cuántas hay",
+    "fr": "quoi qui quel quelle quels quelles quand où pourquoi comment combien est sont fait",
+    "it": "cosa chi quale quali quando dove perché come quanto quanti quante sono",
+    "nl": "wat wie welke welk wanneer waar waarom hoe hoeveel zijn heeft doet",
+    "pt": "quem qual quais quando onde como quanto quantos quantas há são",
+}
+"""Words that make a query a question. They are indexed, and left out of a query that has others."""
 _MAX_TERM_BYTES = 100
 _UNSPACED = re.compile(
     "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
@@ -72,13 +84,22 @@ def query_terms(text: str, languages: Iterable[str]) -> Counter[str]:
     """The terms to ask a knowledge base that holds `languages` for, with how often each occurs."""
     codes = list(dict.fromkeys(language_code(language) for language in languages)) or [""]
     prepared = _prepare(text)
-    kept = [_run(prepared, code, stop=True) for code in codes]
-    shortest: list[str] = min(kept, key=len)
-    words = " ".join(shortest)
+    by_code = {code: _run(prepared, code, stop=True) for code in codes}
+    own = min(codes, key=lambda code: len(_without_question(by_code[code], code)))
+    words = " ".join(_without_question(by_code[own], own) or by_code[own])
     terms: Counter[str] = Counter()
     for code in codes:
         terms |= Counter(_run(words, code, stem=True))
     return terms
+
+
+def _without_question(words: list[str], code: str) -> list[str]:
+    return [word for word in words if word not in _question_words(code)]
+
+
+@functools.cache
+def _question_words(code: str) -> frozenset[str]:
+    return frozenset(QUESTION_WORDS.get(code, "").split())
 
 
 def _prepare(text: str) -> str:

@@ -21,7 +21,6 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -39,6 +38,7 @@ from wellread.knowledge.selection import select
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.knowledge.simple import OverlapIndex
 from wellread.knowledge.store import FILE, ChunkStore
+from wellread.knowledge.summary import Changes, KnowledgeInfo
 from wellread.knowledge.words import WordIndex
 from wellread.records import Chunk, Document, Passage
 from wellread.storage.files import storage_errors
@@ -51,33 +51,6 @@ RETRIEVERS: dict[str, Callable[[Path, KnowledgeSettings], Retriever]] = {
 _QUERY_CHARACTERS = 100_000
 _LOOKAHEAD = 8
 _MAX_STEP = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a call changed, in documents; `chunks` counts those written and removed."""
-
-    added: int = 0
-    updated: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    chunks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class KnowledgeInfo:
-    """What a knowledge base holds; `behind` counts chunks that the index has yet to read."""
-
-    folder: str
-    retriever_type: str
-    documents: int
-    chunks: int
-    languages: Mapping[str, int]
-    fingerprint: str
-    behind: int
-    bytes: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class KnowledgeBase:
@@ -383,10 +356,10 @@ class KnowledgeBase:
         known = self._store.analysed(chunk.id)
         return language_code(chunk.language) if known is None else known
 
-    def document_frequency(self, term: str) -> int:
-        """In how many chunks an analysed term occurs (see `wellread.knowledge.analysis`)."""
+    def document_frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many chunks each analysed term occurs (see `wellread.knowledge.analysis`)."""
         self._refresh()
-        return self._retriever.document_frequency(term)
+        return {term: self._retriever.document_frequency(term) for term in terms}
 
     def _behind(self) -> int:
         """Chunks that an index on disk has yet to read; one in memory reads at the next search."""

@@ -29,10 +29,9 @@ def key_terms(chunk: Chunk, base: KnowledgeBase, limit: int = 12) -> tuple[str, 
         stems = index_terms(word, language) if len(word) > 1 and not word.isnumeric() else ()
         if stems:
             spellings.setdefault(stems[0], Counter())[word] += 1
-    count = base.count
+    count, frequencies = base.count, base.document_frequencies(spellings)
     weights = {
-        stem: _weight(words.total(), base.document_frequency(stem), count)
-        for stem, words in spellings.items()
+        stem: _weight(words.total(), frequencies[stem], count) for stem, words in spellings.items()
     }
     heaviest = sorted(weights, key=lambda stem: -weights[stem])[: max(limit, 0)]
     return tuple(spellings[stem].most_common(1)[0][0] for stem in heaviest if weights[stem] > 0)

@@ -145,7 +145,9 @@ class WordIndex:
         """Write one batch to the index and return the new position."""
         start, goal = self._position, store.position()
         for _, gone in store.removed_after(start.removal):
-            writer.delete_documents_by_term("row", gone)
+            # `delete_documents_by_term` takes the number for a signed one and deletes nothing.
+            one = tantivy.Query.term_query(self._index.schema, "row", gone)
+            writer.delete_documents_by_query(one)
         reached, characters = goal.row, 0
         upto = itertools.takewhile(lambda row: row.row <= goal.row, store.rows_after(start.row))
         for row in upto:

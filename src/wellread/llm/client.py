@@ -17,11 +17,10 @@ The key is read from the environment for each call, and taken out of whatever th
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import aiohttp
 
@@ -70,7 +69,7 @@ class EndpointClient:
 
     def __init__(self, endpoint: Endpoint, *, environment: Mapping[str, str] | None = None) -> None:
         self.endpoint = endpoint
-        self._environment = os.environ if environment is None else environment
+        self._environment = environment
         self._session: aiohttp.ClientSession | None = None
         self._limiter: Limiter | None = None
         asked = endpoint.structured_output
@@ -128,6 +127,16 @@ class EndpointClient:
         Raises ReplyError where the answers stay unusable, ModelError where this request cannot be
         answered, AuthenticationError and EndpointError where none can.
         """
+        return await self.reply_and_keep(request, _keep_nothing)
+
+    async def reply_and_keep(
+        self, request: ChatRequest, keep: Callable[[ChatReply], Awaitable[None]]
+    ) -> ChatReply:
+        """Answer one request, and await ``keep(reply)`` before its slot goes to another.
+
+        So the calls that a crash could lose, sent or answered but not kept, are never more than
+        the slots.
+        """
         limiter = self.limiter
         course = _Course()
         guess = self._guess(request)
@@ -139,7 +148,12 @@ class EndpointClient:
             course.until = course.until or limiter.now() + self.endpoint.deadline_s
             found = await self._exchange(request, body, ticket)
             if isinstance(found, Answer):
-                return self._whole(found, course, form, guess)
+                try:
+                    reply = self._whole(found, course, form, guess)
+                    await keep(reply)
+                finally:
+                    limiter.succeeded(ticket)
+                return reply
             if found.reason == "bad_request" and (simpler := next(forms, None)):
                 form, body = simpler, request_body(self.endpoint, request, simpler)
                 continue
@@ -161,19 +175,18 @@ class EndpointClient:
     async def _exchange(
         self, request: ChatRequest, body: bytes, ticket: Ticket
     ) -> Answer | Problem:
-        """Send once, tell the limiter how it went, and give the slot back."""
+        """Send once; after a Problem tell the limiter, and give the slot back."""
         try:
             found = await self._send(request, body)
+            if isinstance(found, Problem) and found.trouble in {"no_key", "fatal"}:
+                self._give_up(found)
         except BaseException:
             self.limiter.release(ticket)
             raise
         if isinstance(found, Answer):
-            self.limiter.succeeded(ticket)
-        elif found.trouble in {"busy", "unreachable", "broken"}:
+            return found
+        if found.trouble in {"busy", "unreachable", "broken"}:
             self.limiter.troubled(ticket, found.trouble, found.retry_after_s, found.message)
-        elif found.trouble in {"no_key", "fatal"}:
-            self.limiter.release(ticket)
-            self._give_up(found)
         else:
             self.limiter.succeeded(ticket)
         return found
@@ -276,8 +289,8 @@ class EndpointClient:
                     )
                 )
 
-    def _give_up(self, problem: Problem) -> None:
-        """Stop everyone; raises."""
+    def _give_up(self, problem: Problem) -> NoReturn:
+        """Stop everyone."""
         message = f"{self.name} at {self.endpoint.base_url}: {problem.message}"
         error: EndpointError
         if problem.trouble == "no_key":
@@ -296,6 +309,10 @@ class EndpointClient:
                 message, reason=problem.reason, usage=course.usage, hint=problem.hint
             )
         return ModelError(message, reason=problem.reason, hint=problem.hint)
+
+
+async def _keep_nothing(reply: ChatReply) -> None:
+    """For callers without a journal."""
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes | None:

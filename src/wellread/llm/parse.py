@@ -26,8 +26,12 @@ T = TypeVar("T", bound=BaseModel)
 _FENCE = re.compile(r"```[a-zA-Z0-9_-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 _STRING_CONTROL = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
+_BEGUN = re.compile(r'\{\s*"|\[\s*\{\s*"')
 _MAX_TEXT = 1_000_000
-_MAX_STARTS = 64
+# Each unclosed bracket costs a look at all that follows it.
+_MAX_CLOSED, _MAX_UNCLOSED = 200, 4
 _MAX_MISTAKES = 8
 
 
@@ -42,12 +46,17 @@ def read_json(text: str) -> Any:
     """
     if not text.strip():
         raise ValueError("the reply is empty")
+    lists: list[Any] = []
     for candidate in _candidates(text[:_MAX_TEXT]):
         value = _loads(candidate)
         if value is None:
             value = _loads(_mended(candidate))
-        if isinstance(value, dict | list):
+        if isinstance(value, dict):
             return value
+        if isinstance(value, list):
+            lists.append(value)
+    if lists:
+        return max(lists, key=_objects)
     raise ValueError("the reply holds no JSON object" + _why(text))
 
 
@@ -67,25 +76,34 @@ def _candidates(text: str) -> Iterator[str]:
     yield from _balanced(text)
 
 
+def _objects(values: list[Any]) -> int:
+    """How many objects a list holds; a list without any is more likely a footnote."""
+    return sum(isinstance(value, dict) for value in values)
+
+
 def _balanced(text: str) -> Iterator[str]:
     """Stretches from an opening bracket to the one that closes it, from the left.
 
-    What lies inside a stretch that was yielded is not tried on its own: a part of a broken
-    object is not the object.
+    What lies inside such a stretch, or behind the beginning of an object that never ends, is not
+    tried on its own: a part of a broken object is not the object.
     """
-    start, tried = 0, 0
-    while tried < _MAX_STARTS and (opening := re.compile(r"[{\[]").search(text, start)):
+    start, closed, unclosed = 0, 0, 0
+    while closed < _MAX_CLOSED and (opening := _OPENING.search(text, start)):
         end = _closing(text, opening.start())
-        tried += 1
         if end:
+            closed += 1
             yield text[opening.start() : end]
-        start = end or opening.start() + 1
+        elif _BEGUN.match(text, opening.start()) or unclosed == _MAX_UNCLOSED:
+            return
+        else:
+            unclosed += 1
+        start = end or opening.end()
 
 
 def _closing(text: str, start: int) -> int:
     """Index behind the bracket that closes the one at `start`, or 0; strings are skipped."""
     depth = 0
-    for match in re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL).finditer(text, start):
+    for match in _BRACKET.finditer(text, start):
         token = match[0]
         if token in "{[":
             depth += 1
@@ -188,7 +206,10 @@ async def ask(
                 raise ReplyError(
                     f"{model.name}: the reply does not fit: {error}", reason="not_the_schema"
                 ) from error
-            asked = repair(request, reply, str(error))
+            # A new draw: the same bad reply twice makes the same request, which is in the journal.
+            asked = replace(
+                repair(request, reply, str(error)), repeat=request.repeat + len(replies) - 1
+            )
 
 
 def repair(request: ChatRequest, reply: ChatReply, wrong: str) -> ChatRequest:

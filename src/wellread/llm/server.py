@@ -143,6 +143,14 @@ class LoopbackServer:
         """The address that goes into `Endpoint.base_url`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
+    def refused(self, body: bytes) -> tuple[int, bytes] | None:
+        """Status and body where a request is refused for what it says; a subclass may say more."""
+        if self.refuse_schema and b'"json_schema"' in body:
+            return 400, _error("response_format json_schema is not supported")
+        if self.models and (name := orjson.loads(body).get("model")) not in self.models:
+            return 404, _error(f"The model `{name}` does not exist")
+        return None
+
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
@@ -252,7 +260,7 @@ class _Connection(asyncio.Protocol):
         elif now - server.first_request_at < server.faults.refuse_s:
             stats.by_fault["429"] += 1
             self._send(429, _error("busy"), server.faults.retry_after_s)
-        elif refusal := self._refused(body):
+        elif refusal := server.refused(body):
             self._send(*refusal)
         else:
             fault = server.faults.of(body, attempt)
@@ -268,14 +276,6 @@ class _Connection(asyncio.Protocol):
         attempt = server.attempts[digest]
         server.attempts[digest] += 1
         return attempt
-
-    def _refused(self, body: bytes) -> tuple[int, bytes] | None:
-        server = self._server
-        if server.refuse_schema and b'"json_schema"' in body:
-            return 400, _error("response_format json_schema is not supported")
-        if server.models and (name := orjson.loads(body).get("model")) not in server.models:
-            return 404, _error(f"The model `{name}` does not exist")
-        return None
 
     def _respond(self, body: bytes, fault: str, *, chat: bool) -> None:
         if fault == "429":

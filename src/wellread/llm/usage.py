@@ -136,12 +136,12 @@ class Spending:
         self.budget = budget or Budget()
         self.spent = Amount()
         self._reserved = Amount()
-        self._limited = self.budget != Budget()
+        self.limited = self.budget != Budget()
         self._settled = asyncio.Event()
 
     async def reserve(self, most: Amount) -> None:
         """Set `most` aside for one call, or raise BudgetError where it may not be made."""
-        while self._limited and (limit := self._exceeded(self.spent + self._reserved + most)):
+        while self.limited and (limit := self._exceeded(self.spent + self._reserved + most)):
             if not self._reserved.calls or self._exceeded(self.spent + most):
                 raise BudgetError(
                     f"the budget is used up: {limit} (used: {self._summary()})",

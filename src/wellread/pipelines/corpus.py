@@ -7,8 +7,9 @@ the knowledge base. A near-duplicate chunk is searched like any other and not wr
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wellread.engine.progress import Progress
@@ -29,11 +30,11 @@ CHUNK = "chunk"
 
 @dataclass
 class Corpus:
-    """What was read: the knowledge base, hashes of the documents, the documents held out."""
+    """What was read: the knowledge base, a hash over all documents, those held out."""
 
     base: KnowledgeBase
     counter: Counter
-    inputs: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
     held_out: frozenset[str] = frozenset()
 
     def is_held_out(self, chunk: Chunk) -> bool:
@@ -49,9 +50,9 @@ def build_corpus(
     Raises InputError where the folder of documents is missing or nothing in it can be read.
     """
     counter = counter_for(project.ingest.tokenizer)
-    inputs: dict[str, str] = {}
+    digest = hashlib.sha256()
     with DuplicateIndex() as duplicates:
-        documents = _documents(project, ledger, inputs, progress)
+        documents = _documents(project, ledger, digest, progress)
         pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
         try:
             KnowledgeBase.build(folder, pairs, project.knowledge, replace=True).close()
@@ -62,8 +63,10 @@ def build_corpus(
     # What is shown beside a chunk is chosen here (synthesis.retrieval), which needs all hits.
     whole = project.knowledge.model_copy(update={"collapse_duplicates": False, "max_per_source": 0})
     base = KnowledgeBase.open(folder, whole)
-    held_out = _held_out(inputs, project.rag_data.held_out_percentage, project.system.seed)
-    return Corpus(base, counter, inputs, held_out)
+    share = project.rag_data.held_out_percentage
+    count = int(share * ledger.account(READ).went_on)
+    held_out = _held_out(base.document_ids(), count, project.system.seed)
+    return Corpus(base, counter, digest.hexdigest(), held_out)
 
 
 def _nothing_read(project: Project, ledger: Ledger) -> InputError:
@@ -76,7 +79,7 @@ def _nothing_read(project: Project, ledger: Ledger) -> InputError:
 
 
 def _documents(
-    project: Project, ledger: Ledger, inputs: dict[str, str], progress: Progress
+    project: Project, ledger: Ledger, digest: hashlib._Hash, progress: Progress
 ) -> Iterator[Document]:
     with progress.stage("read") as bar:
         for read in read_folder(project.path.input_dir, project.ingest):
@@ -85,7 +88,7 @@ def _documents(
                 (ledger.note if read.reason == "page_without_text" else ledger.drop)(read)
                 continue
             ledger.keep(READ)
-            inputs[read.id] = hashlib.sha256(read.text.encode()).hexdigest()
+            digest.update(f"{read.id}\x1f{read.text}\x1e".encode())
             yield read
 
 
@@ -113,10 +116,10 @@ def _cut(
         yield document, tuple(chunks)
 
 
-def _held_out(documents: dict[str, str], share: float, seed: int) -> frozenset[str]:
-    """The documents kept for measuring: the given share of them, by lot, rounded down."""
+def _held_out(documents: Iterator[str], count: int, seed: int) -> frozenset[str]:
+    """The `count` documents kept for measuring, by lot."""
 
     def lot(document_id: str) -> bytes:
         return hashlib.blake2b(f"{seed}\x1fheld out\x1f{document_id}".encode()).digest()
 
-    return frozenset(sorted(documents, key=lot)[: int(share * len(documents))])
+    return frozenset(heapq.nsmallest(count, documents, key=lot))

@@ -16,8 +16,8 @@ from typing import Literal
 
 from wellread.errors import WellreadError
 from wellread.ingest.files import find_files
-from wellread.llm.client import list_models
 from wellread.llm.endpoint import Endpoint
+from wellread.llm.listing import list_models
 from wellread.pipelines.project import Project, read_project
 
 State = Literal["ok", "note", "problem"]

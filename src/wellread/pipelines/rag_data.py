@@ -130,7 +130,7 @@ async def _make(
         work.assign(_shares(project), rest="success")
         tally = await _write_examples(shop)
         counts = {**ledger.as_json(), **tally.as_json()}
-        outputs.finish(counts, corpus.inputs, staff.token_reports())
+        outputs.finish(counts, {"documents": corpus.sha256}, staff.token_reports())
     if not tally.training:
         raise NothingMadeError(
             f"no training example came out of {work_size} chunks",

@@ -32,7 +32,7 @@ from wellread.errors import StorageError
 _VERSION = 1
 _APPLICATION = 0x77656C6C  # "well": the file's owner, in the header that `file` prints
 _MAX_ROWS = 256
-_WAIT_S = 0.002
+_WAIT_S = 0.005
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -120,8 +120,11 @@ class Journal:
         return bytes(row[0]) if row else None
 
     def _read(self, query: str, *values: str) -> Any:
-        with _journal_errors(self.path), self._mutex:
-            return self._reader.execute(query, values).fetchone()
+        try:
+            with self._mutex:
+                return self._reader.execute(query, values).fetchone()
+        except sqlite3.Error as error:
+            raise _refused(error, self.path) from error
 
     async def put(self, key: str, request: bytes, reply: bytes) -> Entry:
         """Keep one reply; returns when it is committed.
@@ -214,7 +217,11 @@ def _journal_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(f"{path}: {error}", hint=_hint(error, path)) from error
+        raise _refused(error, path) from error
+
+
+def _refused(error: sqlite3.Error, path: Path) -> StorageError:
+    return StorageError(f"{path}: {error}", hint=_hint(error, path))
 
 
 def _hint(error: sqlite3.Error, path: Path) -> str:

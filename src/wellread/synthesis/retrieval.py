@@ -168,7 +168,7 @@ def related(one: Chunk, other: Chunk) -> bool:
     return shared >= _RELATED * max(1, min(len(first), len(second)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _shingles(text: str) -> NDArray[np.uint64]:
     return np.unique(shingle_hashes(text))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from wellread.records import Chunk, Passage
+from wellread.records import Chunk
 from wellread.synthesis.extractive.context import Context
 from wellread.synthesis.extractive.facts import Fact
 from wellread.synthesis.extractive.passages import (
@@ -58,9 +58,13 @@ class Writer:
         about = topic(chunk)
         name = "quoted" if about.quoted else "topic"
         return self.say(
-            name, index, fact.question, n=str(index + 1), file=file_name(chunk),
+            name,
+            index,
+            fact.question,
+            n=str(index + 1),
+            file=file_name(chunk),
             topic=about.text if about.quoted else self._named(about.text),
-        )  # fmt: skip
+        )
 
     def _named(self, title: str) -> str:
         return f"„{title}“" if self.language == "de" else f"“{title}”"
@@ -79,9 +83,8 @@ class Writer:
             else:
                 kind = "near" if mentions(self.words[index], fact) else "useless"
                 quote = ""
-            remarks.append(
-                self.say(kind, index, fact.question, place=place, about=about, quote=quote)
-            )
+            said = self.say(kind, index, fact.question, place=place, about=about, quote=quote)
+            remarks.append(said)
         return remarks or [self.say("empty", fact.question)]
 
     def cited(self, fact: Fact, chunk: Chunk, phrase: str = "answer") -> str:
@@ -92,9 +95,14 @@ class Writer:
         said = statement.rstrip(".")
         inner = self.context.lower_first(statement)
         return self.say(
-            phrase, fact.question, file=file_name(chunk), statement=statement, said=said,
-            inner=inner, about=fact.about,
-        )  # fmt: skip
+            phrase,
+            fact.question,
+            file=file_name(chunk),
+            statement=statement,
+            said=said,
+            inner=inner,
+            about=fact.about,
+        )
 
     def quote(self, fact: Fact) -> str:
         """The sentence as the passage has it, white space apart."""
@@ -115,6 +123,3 @@ class Writer:
         if len(seen) > 4:
             seen = seen[:4]
         return seen[0] if len(seen) == 1 else ", ".join(seen[:-1]) + joint + seen[-1]
-
-
-__all__ = ["Passage", "Writer"]

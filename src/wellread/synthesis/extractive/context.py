@@ -16,7 +16,7 @@ _KIND_OF_DOCUMENT = re.compile(
     r"\b(?:user'?s?|owner'?s?|operator'?s?|quick[- ]?start|installation|service|safety|instruction|"
     r"reference|product|technical)? ?(?:manual|guide|handbook|instructions?|leaflet|brochure|faq|"
     r"data ?sheet|specifications?|sheet|notes?|readme|document(?:ation)?|overview|introduction|"
-    r"summary|report|policy|terms|conditions|questions|manuals?)\b"
+    r"release notes?|facts about|summary|report|policy|terms|conditions|questions|manuals?)\b"
     r"|\b\w*"
     r"(?:anleitung|handbuch|datenblatt|merkblatt|hinweise|übersicht|einführung|bericht)\b",
     re.IGNORECASE,
@@ -26,7 +26,9 @@ _FILE_LIKE = re.compile(r"_|\.\w{2,5}\Z|\A[\d\W]+\Z|[/\\]|\d{5,}")
 _WORD = re.compile(r"[^\W_][\w’'-]*")
 _NAME = re.compile(r"[A-ZÄÖÜ][\w’'-]*(?: (?:[A-ZÄÖÜ0-9][\w’'./-]*|of|the|and|de|von|der|&))*\Z")
 _PUBLICATION = re.compile(r"\b(FM|ADP|ADRP|ATP|JP|ISO|RFC|DIN)[ _-]?(\d[\d-]*\d)")
-_PART = re.compile(r"(?:Section|Chapter|Part|Appendix|Annex|Teil|Kapitel|Anhang|Abschnitt|\d)\b", re.IGNORECASE)
+_PART = re.compile(
+    r"(?:Section|Chapter|Part|Appendix|Annex|Teil|Kapitel|Anhang|Abschnitt|\d)\b", re.IGNORECASE
+)
 _CODE = re.compile(r"\A(?:FM|ADP|ADRP|ATP|ISO|RFC|DIN|EN|JP|AR)[ -]\d")
 
 
@@ -37,6 +39,7 @@ class Context:
     anchor: str
     named: bool
     anchor_words: frozenset[str]
+    anchor_names: frozenset[str]
     common: frozenset[str]
     proper: frozenset[str]
     people: frozenset[str]
@@ -44,7 +47,8 @@ class Context:
 
     def mentions_anchor(self, text: str) -> bool:
         """Whether `text` already names what the document is about."""
-        return bool(self.anchor_words & {word.lower() for word in _WORD.findall(text)})
+        words = set(_WORD.findall(text))
+        return any(word in words for word in self.anchor_names)
 
     def lower_first(self, text: str) -> str:
         """`text` with its first word as it is written inside a sentence."""
@@ -99,7 +103,8 @@ def context_of(chunk: Chunk) -> Context:
     common = frozenset(word for word in _WORD.findall(chunk.text) if word[:1].islower())
     proper = frozenset(_INNER_CAPITAL.findall(chunk.text))
     people = frozenset(found[0] or found[1] for found in _SPEAKER.findall(chunk.text))
-    return Context(anchor, named, words, common, proper - _MONTHS, people, chunk.id)
+    names = frozenset(w for w in _WORD.findall(anchor) if len(w) > 1 and w[:1].isupper())
+    return Context(anchor, named, words, names, common, proper - _MONTHS, people, chunk.id)
 
 
 _INNER_CAPITAL = re.compile(r"(?<=[a-z,] )[A-ZÄÖÜ][\w’'-]+")
@@ -125,8 +130,13 @@ def _anchor(chunk: Chunk) -> tuple[str, bool]:
             if name.isupper():
                 name = name.title()
             with_article = f"the {name}"
+            used = re.search(
+                rf"[Tt]he {re.escape(name)}(?: (?:is|has|can|will|must|was|does|needs|weighs)\b|"
+                rf"[.,;])",
+                chunk.text,
+            )
             named = bool(_NAME.match(name)) and (bool(re.search(r"\d", name)) or name in chunk.text)
-            return (with_article if with_article in chunk.text else name), named
+            return (with_article if used else name), named
     return "", False
 
 

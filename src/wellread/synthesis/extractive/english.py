@@ -16,8 +16,6 @@ from dataclasses import replace
 
 from wellread.synthesis.extractive.context import Context, is_code
 from wellread.synthesis.extractive.english_clause import (
-    Clause,
-    first_part,
     head_noun,
     is_person,
     parse,
@@ -42,13 +40,15 @@ _LEAD = re.compile(
 )
 _DATE_LEAD = re.compile(r"(?:In|On|By|Since|Until|During|From|Around|Between|After|Before)\b.*\d")
 _DEBRIS = re.compile(
-    r"[\uf000-\uf0ff\u0000-\u0008\ufffd-\uffff\u00ad]|\b(?:Figure|Fig\.|Table|Chapter|Appendix|Annex) [A-Z\d]|\.{4}|_{3}|https?:|www\.|"
+    r"[\uf000-\uf0ff\u0000-\u0008\ufffd-\uffff\u00ad\ud800-\udfff]|\b(?:Figure|Fig\.|"
+    r"Table|Chapter|Appendix|Annex) [A-Z\d]|\.{4}|_{3}|https?:|www\.|"
     r"\b(?:FM|ADP|ATP|AR) \d+-\d+ (?:\d|[A-Z]\w+ \d|-)|\d+-\d+ FM|-DQ|[{}<>|\\]|\S{40}|\[|\]|"
     r"intentionally left blank|[a-z][A-Z][a-z].*[a-z][A-Z][a-z]|\.[A-Z][a-z]|[a-z]\.[a-z]{3}",
 )
 _PERSONAL = re.compile(r"\b(?:I|we|us|our|my|me|I’m|I'm|ours|mine|thou|thee|thy)\b", re.IGNORECASE)
 _SELF_REFERENCE = re.compile(
-    r"\b(?:this|these|the (?:present|following|above|preceding|previous|next|last|same|latter|former)) "
+    r"\b(?:this|these|the (?:present|following|above|preceding|previous|next|last|same|"
+    r"latter|former)) "
     r"(?:manual|publication|document|chapter|section|paragraph|page|text|book|article|appendix|"
     r"guide|figure|table|policy|example|list|work|version|paper|report|vignette)\b|"
     r"\b(?:see|refer to) (?:paragraph|page|chapter|section|table|figure|appendix|fm|adp|atp)|"
@@ -91,7 +91,10 @@ def drafts(sentence: Sentence, before: str, context: Context) -> Iterator[tuple[
     for draft in _all(core, context):
         worded = anchored(draft, context)
         if worded and sound(worded):
-            yield worded, worded.statement or (resolved if resolved.endswith(".") else resolved + ".")
+            yield (
+                worded,
+                worded.statement or (resolved if resolved.endswith(".") else resolved + "."),
+            )
 
 
 def _all(core: str, context: Context) -> Iterator[Draft]:
@@ -118,7 +121,12 @@ def _all(core: str, context: Context) -> Iterator[Draft]:
 def _plural_subject(subject: str, context: Context) -> str:
     """Common plural nouns are written small: "Dents in the box" -> "dents in the box"."""
     first = subject.split()[0]
-    if first in context.proper or not first[1:].isalpha() or not first[1:].islower() or not first.endswith("s"):
+    if (
+        first in context.proper
+        or not first[1:].isalpha()
+        or not first[1:].islower()
+        or not first.endswith("s")
+    ):
         return subject
     follows = subject[len(first) + 1 :][:1]
     return (
@@ -133,7 +141,8 @@ def _split_lead(core: str, context: Context) -> tuple[str, str]:
     if not found or _DATE_LEAD.match(core) or found["lead"].startswith("According"):
         return "", core
     if re.search(
-        r"\b(?:it|they|this|these|that|he|she|his|her|their|its|addition|fact|contrast|case|turn|example|ing)\b",
+        r"\b(?:it|they|this|these|that|he|she|his|her|their|its|addition|fact|contrast|case|"
+        r"turn|example|ing)\b",
         found["lead"],
     ):
         return "", core
@@ -149,7 +158,8 @@ def _with_lead(draft: Draft, lead: str) -> Draft:
 
 _PRONOUN = re.compile(r"(It|They|He|She) (?=[a-z])")
 _THIS_THING = re.compile(
-    r"(?:This|The) (?:unit|device|machine|appliance|product|model|equipment|instrument|system)\b(?! of| for| that)"
+    r"(?:This|The) (?:unit|device|machine|appliance|product|model|equipment|instrument|"
+    r"system)\b(?! of| for| that)"
 )
 
 
@@ -158,8 +168,10 @@ def resolve(text: str, before: str, context: Context) -> str:
     if context.named and _THIS_THING.match(text):
         name = context.anchor if context.anchor.startswith("the ") else f"the {context.anchor}"
         return _THIS_THING.sub(name[:1].upper() + name[1:], text, count=1)
+    text = _owned(text, before, context)
     if re.match(
-        r"(?:This|That|These|Those|Such|His|Her|Its|Their|Another|Other|Others|Both|Neither|Either|Some|One|The (?:other|former|latter|same|second|resulting))\b",
+        r"(?:This|That|These|Those|Such|His|Her|Its|Their|Another|Other|Others|Both|Neither|"
+        r"Either|Some|One|The (?:other|former|latter|same|second|resulting))\b",
         text,
     ):
         return ""
@@ -168,6 +180,18 @@ def resolve(text: str, before: str, context: Context) -> str:
         return text
     name = _antecedent(found[1], before, context)
     return f"{name[:1].upper()}{name[1:]} {text[found.end() :]}" if name else ""
+
+
+_OWNED = re.compile(r"Its (?P<thing>(?:[\w-]+ ){1,4}?)(?P<verb>is|was|are|has|lasts|weighs|costs) ")
+
+
+def _owned(text: str, before: str, context: Context) -> str:
+    """As in "Its usable capacity is" -> "The usable capacity of the Larder 5 is"."""
+    found = _OWNED.match(text)
+    name = _antecedent("It", before, context) if found else ""
+    if not found or not name or not re.search(r"[A-Z\d]", name):
+        return text
+    return f"The {found['thing']}of {name} {found['verb']} {text[found.end() :]}"
 
 
 def _antecedent(pronoun: str, before: str, context: Context) -> str:
@@ -188,15 +212,19 @@ def _antecedent(pronoun: str, before: str, context: Context) -> str:
     return "" if clause.plural or (person and not named) else subject
 
 
+_POINTING = re.compile(r"\b(?:this|these|those)\b")
 _FORBIDDEN = re.compile(
-    r"\b(?:it|they|them|he|she|him|this|these|those|we|our|us|you(?!r? (?:must|should))|above|below|following|aforementioned|"
-    r"latter|former|herein|respectively|here|there were|such|the other|another|others|the same|the rest|etc|"
+    r"\b(?:it|they|them|he|she|him|this|these|those|we|our|us|you(?!r? (?:must|should))|"
+    r"above|below|following|aforementioned|"
+    r"latter|former|herein|respectively|here|there were|such|the other|another|others|"
+    r"the same|the rest|etc|"
     r"the (?:text|passage|document|section|chapter|paragraph|author|manual|book))\b",
     re.IGNORECASE,
 )
 _ALLOWED_YOU = re.compile(r"\b(?:should|must|do|can|may) you\b|\byour?\b")
 _VAGUE_NOUN = re.compile(
-    r"\bthe ([a-z][a-z-]+)(?= (?:is|are|was|were|in|on|at|to|with|and|or|by|from|as|after|during|before|did|does|do|must|can|should|has|have|had|[a-z]+ed)\b|\?|,|$)"
+    r"\bthe ([a-z][a-z-]+)(?= (?:is|are|was|were|in|on|at|to|with|and|or|by|from|as|"
+    r"after|during|before|did|does|do|must|can|should|has|have|had|[a-z]+ed)\b|\?|,|$)"
 )
 _FAMILIAR = frozenset(
     "world sun moon earth country ocean sea sky internet air ground universe army navy government "
@@ -205,14 +233,28 @@ _FAMILIAR = frozenset(
 )
 
 
+_LED = re.compile(
+    r"(?:In|During|At|Under|Within|On|With|For|Without|Outside|Inside|By) (?!how |what |"
+    r"when )"
+)
+_LOOSE = frozenset(["object", "relation", "agent", "list"])
+"""Rules whose questions a mere topic does not make definite: "the network", "the agreements"."""
+_GENERAL = frozenset(["instruction", "prohibition", "condition", "number", "requirement"])
+"""Rules whose questions belong to a product even where their words are not vague."""
+
+
 def anchored(draft: Draft, context: Context) -> Draft | None:
     """Name what the question is about where its own words do not; None where nothing can."""
     if context.mentions_anchor(draft.question):
         return draft
-    vague = _is_vague(draft.question[:-1] + " ?") or _vague_subject(draft.subject)
-    if not vague and not (context.named and _product(context.anchor)):
+    vague = _is_vague(draft.question) or _vague_subject(draft.subject)
+    general = draft.rule in _GENERAL and not draft.subject[:1].isupper()
+    if not vague and not (general and context.named and _product(context.anchor)):
         return draft
-    if not context.anchor:
+    if not context.anchor or _LED.match(draft.question):
+        return None
+    topic_only = not (context.named and _product(context.anchor)) and not is_code(context.anchor)
+    if topic_only and draft.rule in _LOOSE and _vague_subject(draft.subject):
         return None
     lead = _anchor_lead(context, draft.question)
     first = draft.question[:1].lower() + draft.question[1:]
@@ -220,7 +262,7 @@ def anchored(draft: Draft, context: Context) -> Draft | None:
 
 
 def _product(anchor: str) -> bool:
-    return bool(re.search(r"\b[A-Z]+-?\d|\d[A-Z]|\A[A-Z][a-z]+ \d{1,2}\Z", anchor)) and not is_code(
+    return bool(re.search(r"\b[A-Z]+-?\d|\d[A-Z]|\A[A-Z][a-z]+ \d{1,4}\Z", anchor)) and not is_code(
         anchor
     )
 
@@ -230,9 +272,12 @@ def _anchor_lead(context: Context, question: str) -> str:
         return f"In {context.anchor}"
     if context.named and _product(context.anchor):
         name = context.anchor if context.anchor.startswith("the ") else f"the {context.anchor}"
-        return f"{pick(('For', 'With', 'In the case of', 'With regard to'), context.salt, question)} {name}"
-    leads = ("Regarding", "With regard to", "Concerning", "As regards", "On the subject of")
-    return f"{pick(leads, context.salt, question)} {context.anchor}"
+        return f"{pick(_PRODUCT_LEADS, context.salt, question)} {name}"
+    return f"{pick(_TOPIC_LEADS, context.salt, question)} {context.anchor}"
+
+
+_PRODUCT_LEADS = ("For", "With", "In the case of", "With regard to")
+_TOPIC_LEADS = ("Regarding", "With regard to", "Concerning", "As regards", "On the subject of")
 
 
 def _vague_subject(subject: str) -> bool:
@@ -255,11 +300,11 @@ def sound(draft: Draft) -> bool:
         return False
     if _FORBIDDEN.search(_ALLOWED_YOU.sub("", question)) or question.count(",") > 4:
         return False
-    if (
-        question.count("(") != question.count(")")
-        or re.search(r"[“”\"]", question)
-        and question.count("“") != question.count("”")
+    if question.count("(") != question.count(")") or (
+        re.search(r"[“”\"]", question) and question.count("“") != question.count("”")
     ):
+        return False
+    if re.search(r"[.,;:][”\"]?\?\Z", question):
         return False
     if draft.rule != "prohibition" and answer.lower() in question.lower():
         return False
@@ -267,11 +312,13 @@ def sound(draft: Draft) -> bool:
         return False
     if re.match(r"(?:it|they|them|this|that|these|he|she|him|her|itself|which|also)\b", answer):
         return False
-    return _possessives_fit(draft) and _tells_something(answer, question)
+    if not _possessives_fit(draft) or (draft.rule in _LOOSE and _POINTING.search(answer)):
+        return False
+    return draft.rule == "prohibition" or _tells_something(answer, question)
 
 
 def _possessives_fit(draft: Draft) -> bool:
-    """ "Its" and "their" may stand only for the subject of the question."""
+    """As in "Its" and "their" can stand for the subject of the question."""
     if re.search(r"\b(?:his|her)\b", draft.question):
         return draft.subject[:1].isupper()
     if re.search(r"\bits\b", draft.question):
@@ -285,6 +332,3 @@ def _tells_something(answer: str, question: str) -> bool:
     asked = {word.lower().strip('.,;“”"()') for word in question.split()}
     said = [word.lower().strip('.,;“”"()?') for word in answer.split()]
     return any(word not in asked and word not in FUNCTION_WORDS for word in said)
-
-
-__all__ = ["Clause", "anchored", "drafts", "first_part", "resolve", "sound", "usable"]

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from wellread.synthesis.extractive.english_words import (
+    BASES,
     BE,
     DETERMINERS,
     FUNCTION_WORDS,
@@ -26,7 +27,6 @@ from wellread.synthesis.extractive.english_words import (
     PRONOUNS,
     SUBORDINATORS,
     THIRD,
-    BASES,
     is_plural,
     singular,
 )
@@ -175,7 +175,7 @@ def subject_is_plural(words: list[str]) -> bool:
         (i for i, word in enumerate(words) if i and word.lower() in PREPOSITIONS), len(words)
     )
     before = [word.lower() for word in words[:head_end]]
-    if "and" in before and not before[0] == "the":
+    if "and" in before and before[0] != "the":
         return True
     if not head_end or not words:
         return False
@@ -207,7 +207,11 @@ def _sound(clause: Clause, subject: list[str], pronoun: bool) -> bool:
         return False
     if _misplaced_determiner(subject) or _gerund_after_noun(subject):
         return False
-    if first.endswith("ing") and first not in ("training", "planning", "building", "engineering"):
+    if (
+        len(subject) > 1
+        and first.endswith("ing")
+        and first not in ("training", "planning", "building", "engineering")
+    ):
         return False
     if not _agrees(clause):
         return False
@@ -215,7 +219,7 @@ def _sound(clause: Clause, subject: list[str], pronoun: bool) -> bool:
 
 
 def _misplaced_determiner(subject: list[str]) -> bool:
-    """A determiner inside the subject that no preposition introduces: an unknown verb stands there."""
+    """A determiner inside the subject without a preposition: an unknown verb stands there."""
     before = PREPOSITIONS | {"and", "or", "all", "both", "half"}
     return any(
         word.lower() in ("the", "a", "an", "each", "every", "all", "no")
@@ -239,6 +243,8 @@ def _agrees(clause: Clause) -> bool:
         if clause.plural:
             return joined or is_plural(head) or head[:1].isupper()
         return not is_plural(head) or head[:1].isupper() or head == "number"
+    if clause.subject.endswith(" task") and clause.verb == "organize":
+        return False
     if clause.auxiliary == "does" and re.search(r" and (?:the|a|an|its) ", clause.subject):
         return False
     if clause.tense == "perfect" and clause.auxiliary == "has":
@@ -257,6 +263,10 @@ def _looks_verbal(subject: list[str]) -> bool:
     )  # fmt: skip
 
 
+def _bare_verb(word: str) -> bool:
+    return word in BASES and word not in NOUN_LIKE and PAST.get(word, word) == word
+
+
 _LINKS = SUBORDINATORS | {"that", "to"}
 
 
@@ -268,6 +278,7 @@ def _second_verb(clause: Clause) -> bool:
         word = raw
         certain = word in BE or word in MODALS or word in ("has", "had")
         likely = word in THIRD and THIRD[word] not in NOUN_LIKE
+        likely = likely or (index == 0 and _bare_verb(word) and clause.tense == "present")
         if certain or likely:
             return True
         if index > 12:
@@ -310,22 +321,26 @@ def first_part(rest: str, *, past: bool = False) -> str:
 
 _RELATIVE = re.compile(r"\b(?:that|which|who|where|whose|when|if|how|what)\b")
 _VERB_FORMS = [verb for verb in THIRD if THIRD[verb] not in NOUN_LIKE]
-_FINITE = ["travel", "become", "has", *_VERB_FORMS, *BE, *MODALS]
+_FINITE = ["travel", "become", "has", "does", "do", "did", *_VERB_FORMS, *BE, *MODALS]
 _FINITE_PAST = [*_FINITE, "had", *(form for form in PAST if form not in BASES)]
 
 
 def _next_verb(forms: list[str]) -> re.Pattern[str]:
     return re.compile(
-        r"(?P<verb>(?:(?:,|;)? (?:and|but|or)(?: then| also| thus| so| later)?|,) (?:"
+        r"(?P<verb>(?:(?:,|;)? (?:and|but|or)(?: then| also| thus| so| later| often| "
+        r"usually)?|,) (?:"
         + "|".join(sorted(set(forms), key=len, reverse=True))
         + r")\b(?! [a-z]+(?:s|es)\b(?:,|\Z)))"
         r"|; |, (?:(?:which|who|where|while|whereas|although|though|so|because) "
-        r"|but (?!\w+,)|and (?:the|it|they|a|he|she|this|these|each|then|so|in|on) )"
+        r"|but (?!\w+,)|and (?:it|they|he|she|this|these|then|so|in|on) )"
+        r"|, and (?=(?:the|a|an|each) (?:[^ ,]+ ){1,5}?(?:is|are|was|were|has|have|had|can|"
+        r"will|must|would|could|may)\b)"
         r"| but (?:the|it|they|a|he|she|this|these) "
         r"|: (?=(?:it|they|the|at|one|this|a|an|when|if) \w+ )"
-        r"| and (?=(?:the|a|an|one|it) (?:\w+ ){1,6}?(?:is|are|was|were|has|have|drives|can|could|will|must|may)\b)"
+        r"| and (?=(?:the|a|an|one|it) (?:\w+ ){1,6}?(?:is|are|was|were|has|have|drives|can|"
+        r"could|will|must|may)\b)"
     )
 
 
 _NEXT_VERB = _next_verb(_FINITE)
-_NEXT_VERB_PAST = _next_verb(_FINITE_PAST)
+_NEXT_VERB_PAST = _next_verb([*_FINITE_PAST, r"[a-z]+ed (?:to|that|it|the|a|an|his|her|its|from)"])

@@ -6,16 +6,18 @@ import re
 from collections.abc import Callable, Iterator
 
 from wellread.synthesis.extractive.context import Context
-from wellread.synthesis.extractive.english_clause import first_part, parse
+from wellread.synthesis.extractive.english_clause import parse
 from wellread.synthesis.extractive.english_words import (
     BASES,
     BE,
     DATE,
+    FUNCTION_WORDS,
     NUMBER,
     PAST,
     PREPOSITIONS,
     PRONOUNS,
     THIRD,
+    TRANSITIVE,
     is_plural,
     singular,
 )
@@ -25,16 +27,20 @@ Pattern = Callable[[str, Context], Iterator[Draft]]
 
 _IMPERATIVES = frozenset(
     "press hold turn switch remove insert clean rinse fill empty replace check open close unplug "
-    "plug connect disconnect wait contact use store keep place put pull push wipe dry descale drain "
+    "plug connect disconnect wait contact use store keep place put pull push wipe dry "
+    "descale drain "
     "tighten loosen attach install select enter click tap set adjust read wash let make leave "
-    "return send call reset restart run stop start call ask inform report take move slide lift lower "
+    "return send call reset restart run stop start call ask inform report take move "
+    "slide lift lower "
     "apply add pour mount align lock unlock charge update download save create delete choose "
     "verify ensure avoid handle lubricate inspect measure write sign keep have dispose recycle "
     "repeat continue release shake cover wear protect follow consult refer order notify submit "
-    "swap test back contact allow soak immerse vent flush scrub brush hang fold pack ship email".split()
+    "swap test back contact allow soak immerse vent flush scrub brush hang fold pack ship "
+    "email".split()
 )
 _CONDITION = re.compile(
-    r"(?P<word>If|When|Whenever|Before|After|Once|Unless|As soon as|While) (?P<clause>[^,;:]{6,110}), (?:then )?(?P<main>[a-zA-Z].+)\Z"
+    r"(?P<word>If|When|Whenever|Before|After|Once|Unless|As soon as|While) "
+    r"(?P<clause>[^,;:]{6,110}), (?:then )?(?P<main>[a-zA-Z].+)\Z"
 )
 _GOAL = re.compile(r"(?:In order to|To) (?P<goal>[a-z][^,;:]{5,90}), (?P<main>[a-z].+)\Z")
 _TRAILING_IF = re.compile(
@@ -42,26 +48,34 @@ _TRAILING_IF = re.compile(
 )
 _FRONT_DATE = re.compile(rf"(?P<date>(?:In|On|Since|By|Around|During) {DATE}),? (?P<rest>\S.+)\Z")
 _THERE = re.compile(
-    rf"There (?P<be>are|were) (?P<amount>(?:about |over |nearly |approximately |more than |at least |only |exactly )?{NUMBER}) (?P<noun>[\w -]+?)(?P<tail> (?:in|on|at|for|of|within|per|inside) .+)\Z"
+    rf"There (?P<be>are|were) (?P<amount>(?:about |over |nearly |approximately |more "
+    rf"than |at least |only |exactly )?{NUMBER}) (?P<noun>[\w -]+?)(?P<tail> (?:in|on|at|"
+    rf"for|of|within|per|inside) .+)\Z"
 )
 _MANY = re.compile(
-    rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only|Exactly|Up to) )?{NUMBER}) (?P<rest>(?!percent|times|of |or |and |to )[a-z].+)\Z",
+    rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only|Exactly|"
+    rf"Up to) )?{NUMBER}) (?P<rest>(?!percent|times|of |or |and |to )[a-z].+)\Z",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(
-    rf"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only) )?\d[\d.,]* ?(?:%|percent)) of (?P<rest>.+)\Z"
+    r"(?P<amount>(?:(?:About|Over|Nearly|Approximately|More than|At least|Only) "
+    r")?\d[\d.,]* ?(?:%|percent)) of (?P<rest>.+)\Z"
 )
 _ABBREVIATION = re.compile(
     r"(?P<words>(?:[A-Za-z][\w’'-]+[ -]){1,7}[A-Za-z][\w’'-]+) \((?P<short>[A-Z][A-Za-z&/-]{1,7})\)"
 )
 _CALLED = re.compile(
-    r"(?P<what>An? .{8,90}?) is (?:called|known as|termed|referred to as) (?P<name>(?:an? |the )?[\w -]{3,40})\Z"
+    r"(?P<what>An? .{8,90}?) is (?:called|known as|termed|referred to as) "
+    r"(?P<name>(?:an? |the )?[\w -]{3,40})\Z"
 )
 _MEANS = re.compile(
-    r"(?:The (?:term|word|abbreviation) )?[“\"]?(?P<name>[\w][\w -]{1,40}?)[”\"]? (?:means|stands for|refers to) (?P<meaning>.{6,})\Z"
+    r"(?:The (?:term|word|abbreviation) )?[“\"]?(?P<name>[\w][\w -]{1,40}?)[”\"]? "
+    r"(?:means|stands for|refers to) (?P<meaning>.{6,})\Z"
 )
 _DANGLING = re.compile(
-    r"\bthat (?:time|point|case|way|date|period)\b|\b(?:greater|more|less|higher|lower|longer|so|not|necessary|possible|applicable|required|needed|desired)\Z"
+    r"\bthat (?:time|point|case|way|date|period)\b|\b(?:specific|certain|given)\b|"
+    r"\b(?:greater|more|less|higher|lower|"
+    r"longer|so|not|necessary|possible|applicable|required|needed|desired)\Z"
 )
 _PRONOUN_IN = re.compile(
     r"\b(?:" + "|".join(sorted(PRONOUNS - {"you", "your", "one", "that", "which", "who"})) + r")\b",
@@ -75,6 +89,10 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
     if not found or _PRONOUN_IN.search(found["clause"].split(" that ")[0]):
         return
     word, clause = found["word"].lower(), found["clause"]
+    if word in ("before", "after") and not re.match(r"\D+ \S+", clause):
+        return
+    if re.search(r"\b(?:these|following)\b", found["main"]):
+        return
     if (
         _DANGLING.search(clause)
         or re.search(r"\byou have\b", clause)
@@ -87,9 +105,9 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
     first = main.split()[0]
     if _imperative(main):
         asks = f"What should you do {word} {clause}?"
-        yield Draft(asks, f"what to do {word} {clause}", main, "instruction", clause, 1.3)
+        yield Draft(asks, f"what to do {word} {clause}", main, "instruction", "", 1.3)
         return
-    parsed = parse(main[:1].upper() + main[1:])
+    parsed = parse(main[:1].upper() + main[1:]) or parse(f"{main[:1].upper()}{main[1:]} at once")
     if not parsed or word in ("unless", "while") or first in ("there", "it", "this"):
         return
     subject = context.lower_first(parsed.subject)
@@ -108,7 +126,7 @@ def conditions(core: str, context: Context) -> Iterator[Draft]:
             f"what happens {word} {clause}",
             main,
             "condition",
-            clause,
+            "",
             1.2,
         )
 
@@ -153,7 +171,7 @@ def goals(core: str, context: Context) -> Iterator[Draft]:
     if len(goal.split()) < 3:
         return
     if _imperative(main):
-        yield Draft(f"How do you {goal}?", f"how to {goal}", main, "instruction", goal, 1.3)
+        yield Draft(f"How do you {goal}?", f"how to {goal}", main, "instruction", "", 1.3)
         return
     parsed = parse(main[:1].upper() + main[1:])
     if parsed and parsed.auxiliary in ("must", "should", "shall") and _plain_verb(parsed.rest):
@@ -178,47 +196,60 @@ def instructions(core: str, context: Context) -> Iterator[Draft]:
         if (
             not _PRONOUN_IN.search(act)
             and 3 <= len(act.split()) <= 16
+            and (act.split()[0] in _IMPERATIVES or act.split()[0] in TRANSITIVE - {"get"})
             and " unless " not in core
             and " until " not in core
         ):
             yield Draft(
-                f"Is it permitted to {act}?",
-                f"whether it is permitted to {act}",
+                f"Are you allowed to {act}?",
+                f"whether you are allowed to {act}",
                 "no",
                 "prohibition",
-                act,
+                "",
                 1.0,
             )
         return
     if not _imperative(main):
         return
     often = re.match(
-        rf"(?P<act>[^,;]+?) (?P<often>(?:at least )?(?:every (?:(?:{NUMBER}|other|few) )?[a-z]+|(?:once|twice|{NUMBER} times) (?:a|per|every) [a-z]+|daily|weekly|monthly))(?:[,;] .+| (?:with|using|to|and|in) .+)?\Z",
+        rf"(?P<act>[^,;]+?) (?P<often>(?:at least )?(?:every (?:(?:{NUMBER}|other|few) "
+        rf")?[a-z]+|(?:once|twice|{NUMBER} times) (?:a|per|every) [a-z]+|daily|weekly|"
+        rf"monthly))(?:[,;] .+| (?:with|using|to|and|in) .+)?\Z",
         main,
     )
-    if often and not _PRONOUN_IN.search(often["act"]):
+    if often and _names_object(often["act"]):
         yield Draft(
             f"How often should you {often['act']}?",
             f"how often you should {often['act']}",
             often["often"],
             "number",
-            often["act"],
+            "",
             1.3,
         )
         return
     span = re.match(
-        rf"(?P<act>[^,;]+?) (?P<span>for (?:at least |about |up to )?{NUMBER}(?:(?: to |-|–){NUMBER})? (?:seconds?|minutes?|hours?|days?|weeks?))(?:[,;.] .+| (?:until|to|and|before) .+)?\Z",
+        rf"(?P<act>[^,;]+?) (?P<span>for (?:at least |about |up to )?{NUMBER}(?:(?: to |-|"
+        rf"–){NUMBER})? (?:seconds?|minutes?|hours?|days?|weeks?))(?:[,;.] .+| (?:until|to|"
+        rf"and|before) .+)?\Z",
         main,
     )
-    if span and not _PRONOUN_IN.search(span["act"]) and " and " not in span["act"]:
+    if span and _names_object(span["act"]) and " and " not in span["act"]:
         yield Draft(
             f"For how long should you {span['act']}?",
             f"for how long you should {span['act']}",
             span["span"],
             "number",
-            span["act"],
+            "",
             1.2,
         )
+
+
+def _names_object(act: str) -> bool:
+    """Whether an instruction says what is to be handled: "hold the button", not "let simmer"."""
+    words = act.split()
+    if len(words) < 3 or words[0] in ("let", "allow", "make") or _PRONOUN_IN.search(act):
+        return False
+    return words[1] not in ("to", "in", "on", "at", "for", "with", "until")
 
 
 def fronted_date(core: str, context: Context) -> Iterator[Draft]:
@@ -229,8 +260,8 @@ def fronted_date(core: str, context: Context) -> Iterator[Draft]:
     clause = parse(found["rest"][:1].upper() + found["rest"][1:])
     if not clause or not (clause.tense == "past" or clause.auxiliary in ("was", "were")):
         return
-    rest = first_part(clause.rest)
-    if "," in rest or len(rest.split()) < 2 or re.search(DATE, rest):
+    rest = clause.part()
+    if "," in rest or not 2 <= len(rest.split()) <= 20 or re.search(DATE, rest):
         return
     if clause.tense == "be" and not re.match(
         r"(?:\w+ly )?\w+(?:ed|en|wn|ng|lt|ld|de|nt) ", rest + " "
@@ -265,14 +296,16 @@ def counts(core: str, context: Context) -> Iterator[Draft]:
     share = _PERCENT.match(core)
     many = None if share else _MANY.match(core)
     rest = (share or many or {"rest": ""})["rest"]
+    if many and rest.split()[0].lower() in FUNCTION_WORDS:
+        return
     clause = parse(rest[:1].upper() + rest[1:]) if rest else None
     if not clause or not (share or clause.plural):
         return
-    after = first_part(clause.rest)
+    after = clause.part()
     subject = rest[: len(clause.subject)] if many else context.lower_first(clause.subject)
     if (
         "," in after
-        or len(after.split()) < 2
+        or len(after.split()) < (1 if clause.tense == "be" else 2)
         or re.search(r"\b(?:years?|months?|days?|weeks?|minutes?|hours?) (?:later|ago)", subject)
     ):
         return
@@ -357,7 +390,7 @@ def terms(core: str, context: Context) -> Iterator[Draft]:
         yield Draft(
             f"What does the term “{name}” mean?",
             f"what the term “{name}” means",
-            means["meaning"],
+            means["meaning"].removeprefix("that "),
             "definition",
             name,
             1.0,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wellread.records import Chunk
@@ -17,6 +18,7 @@ from wellread.synthesis.extractive.language import LANGUAGES, language_of
 from wellread.synthesis.extractive.sentences import sentences
 from wellread.synthesis.extractive.structured import structured_facts
 
+_UNENCODABLE = re.compile("[\ud800-\udfff]")
 _RULES = {"en": english.drafts, "de": german.drafts}
 
 
@@ -40,6 +42,8 @@ def _from_sentences(text: str, context: Context, language: str) -> Iterator[Fact
         found = sorted(
             _RULES[language](sentence, before, context), key=lambda pair: -pair[0].weight
         )
+        if _UNENCODABLE.search(text, sentence.start, sentence.end):
+            continue
         for draft, statement in found[:2]:
             yield _fact(draft, statement, sentence)
         before = sentence.text

@@ -10,7 +10,8 @@ from wellread.synthesis.extractive.context import Context
 from wellread.synthesis.extractive.english_patterns import abbreviation_of
 from wellread.synthesis.extractive.facts import Draft, Sentence
 from wellread.synthesis.extractive.german_clause import main_part, parse
-from wellread.synthesis.extractive.german_rules import RULES, fronted_date
+from wellread.synthesis.extractive.german_numbers import fronted_date
+from wellread.synthesis.extractive.german_rules import RULES
 from wellread.synthesis.extractive.german_words import (
     FUNCTION_WORDS,
     NUMBER,
@@ -21,12 +22,14 @@ from wellread.synthesis.extractive.german_words import (
 from wellread.synthesis.extractive.wording import pick
 
 _INTRO = re.compile(
-    r"(?:Außerdem|Zudem|Daher|Deshalb|Jedoch|Allerdings|Dennoch|Ferner|Darüber hinaus|Schließlich|Heute|"
+    r"(?:Außerdem|Zudem|Daher|Deshalb|Jedoch|Allerdings|Dennoch|Ferner|Darüber hinaus|"
+    r"Schließlich|Heute|"
     r"Traditionell|Ursprünglich|Insgesamt|Typischerweise|Normalerweise|Im Allgemeinen) "
     r"(?P<verb>\w+) (?P<subject>(?:der|die|das|ein|eine) (?:[a-zäöüß]+ )?[A-ZÄÖÜ][\w-]+) "
 )
 _DEBRIS = re.compile(
-    r"[\uf000-\uf0ff\u0000-\u0008\ufffd-\uffff\u00ad]|\b(?:Abbildung|Abb\.|Tabelle|Kapitel|Anhang) [A-Z\d]|\.{4}|_{3}|"
+    r"[\uf000-\uf0ff\u0000-\u0008\ufffd-\uffff\u00ad\ud800-\udfff]|\b(?:Abbildung|Abb\.|"
+    r"Tabelle|Kapitel|Anhang) [A-Z\d]|\.{4}|_{3}|"
     r"https?:|www\.|[{}<>|\\\[\]]|\S{60}|--"
 )
 _SELF_REFERENCE = re.compile(
@@ -68,9 +71,16 @@ def drafts(sentence: Sentence, before: str, context: Context) -> Iterator[tuple[
             yield worded, resolved
     for short, phrase in abbreviation_of(resolved):
         yield (
-            Draft(f"Wofür steht die Abkürzung {short}?", f"wofür die Abkürzung {short} steht", phrase, "abbreviation", short, 0.5),
+            Draft(
+                f"Wofür steht die Abkürzung {short}?",
+                f"wofür die Abkürzung {short} steht",
+                phrase,
+                "abbreviation",
+                short,
+                0.5,
+            ),
             f"Die Abkürzung {short} steht für {phrase}.",
-        )  # fmt: skip
+        )
 
 
 def _all(core: str, context: Context) -> Iterator[Draft]:
@@ -92,8 +102,10 @@ def _all(core: str, context: Context) -> Iterator[Draft]:
 
 
 _ADJECTIVE = re.compile(
-    r"(?:\w+(?:ische|liche|ige|bare|same|lose|elle|ale|ive|äre|erte|igte|chte|gte|lte|nte|ste|ende)|neue|"
-    r"alle|viele|große|kleine|hohe|junge|alte|moderne|frühe|mehrere|einige|andere|weitere)[nrs]?\Z"
+    r"(?:\w+(?:ische|liche|ige|bare|same|lose|elle|ale|ive|äre|erte|igte|chte|gte|lte|"
+    r"nte|ste|ende)|neue|"
+    r"alle|viele|große|kleine|hohe|junge|alte|wichtige|moderne|frühe|mehrere|einige|"
+    r"andere|weitere)[nrs]?\Z"
 )
 
 
@@ -104,17 +116,20 @@ def lower_first(text: str, context: Context) -> str:
     if lower in FUNCTION_WORDS or lower in ("der", "die", "das"):
         return f"{lower} {rest}".strip()
     adjective = _ADJECTIVE.match(lower) and rest[:1].isupper() and first not in context.proper
-    return f"{lower} {rest}" if adjective or lower in context.common and rest else text
+    return f"{lower} {rest}" if adjective or (lower in context.common and rest) else text
 
 
 _WHEN = re.compile(
-    r"(?P<word>Wenn|Falls|Sobald|Bevor|Nachdem) (?P<clause>[^;:]{8,140}?), (?:so |dann )?(?P<main>[a-zäöü]\w+ .+)\Z"
+    r"(?P<word>Wenn|Falls|Sobald|Bevor|Nachdem) (?P<clause>[^;:]{8,140}?), (?:so |dann "
+    r")?(?P<main>[a-zäöü]\w+ .+)\Z"
 )
 _GOAL = re.compile(
     r"Um (?P<goal>[^,;:]{5,90}? zu \w+|[^,;:]{5,80} \w+zu\w+en), (?P<main>[a-zäöü]\w+ .+)\Z"
 )
 _VERB_FIRST = re.compile(
-    r"(?P<verb>Steigt|Tritt|Fällt|Leuchtet|Blinkt|Ist|Wird|Erscheint|Bleibt|Kommt|Sinkt|Riecht|Besteht) (?P<clause>(?:der|die|das|ein|eine|aus|in) [^,;:]{4,90}), so (?P<main>[a-zäöü]\w+ .+)\Z"
+    r"(?P<verb>Steigt|Tritt|Fällt|Leuchtet|Blinkt|Ist|Wird|Erscheint|Bleibt|Kommt|Sinkt|"
+    r"Riecht|Besteht) (?P<clause>(?:der|die|das|ein|eine|aus|in) [^,;:]{4,90}), so "
+    r"(?P<main>[a-zäöü]\w+ .+)\Z"
 )
 
 
@@ -128,17 +143,16 @@ def _conditions(core: str) -> Iterator[Draft]:
         if last in PREFIXES:
             clause = f"wenn {found['clause']}{found['verb'].lower()}"
         yield from _asked(clause, found["main"])
-    elif found := _GOAL.match(core):
-        if re.match(r"\w+en Sie ", found["main"]):
-            goal = f"um {found['goal']}"
-            yield Draft(
-                f"Was muss man tun, {goal}?",
-                f"was man tun muss, {goal}",
-                found["main"],
-                "instruction",
-                "",
-                1.3,
-            )
+    elif (found := _GOAL.match(core)) and re.match(r"\w+en Sie ", found["main"]):
+        goal = f"um {found['goal']}"
+        yield Draft(
+            f"Was muss man tun, {goal}?",
+            f"was man tun muss, {goal}",
+            found["main"],
+            "instruction",
+            "",
+            1.3,
+        )
 
 
 def _asked(clause: str, main: str) -> Iterator[Draft]:
@@ -170,7 +184,8 @@ def _has_pronoun(text: str) -> bool:
 _IMPERATIVE = re.compile(r"(?P<verb>[A-ZÄÖÜ]\w+en) Sie (?P<rest>[^;:]+)\Z")
 _SPAN = re.compile(rf"(?:mindestens |etwa |höchstens )?{NUMBER} {TIME} lang")
 _OFTEN = re.compile(
-    rf"(?:mindestens )?(?:alle {NUMBER} [A-ZÄÖÜ]\w+|(?:einmal|zweimal|dreimal) (?:im|pro|am) [A-ZÄÖÜ]\w+|täglich|wöchentlich|monatlich|jährlich)"
+    rf"(?:mindestens )?(?:alle {NUMBER} [A-ZÄÖÜ]\w+|(?:einmal|zweimal|dreimal) (?:im|pro|"
+    rf"am) [A-ZÄÖÜ]\w+|täglich|wöchentlich|monatlich|jährlich)"
 )
 
 
@@ -180,7 +195,7 @@ def _instructions(core: str) -> Iterator[Draft]:
     if not found:
         return
     main = main_part(found["rest"])
-    if " und " in f" {main} " and re.search(r"\w+en Sie", main) or _has_pronoun(main):
+    if (" und " in f" {main} " and re.search(r"\w+en Sie", main)) or _has_pronoun(main):
         return
     words = main.split()
     verb = found["verb"].lower()
@@ -235,17 +250,23 @@ def resolve(text: str, before: str, context: Context) -> str:
 
 
 _FORBIDDEN = re.compile(
-    r"\b(?:sie|er|es|ihn|ihm|ihnen|ihre?[nmrs]?|seine?[nmrs]?|dies(?:e[nmrs]?)?|jene[nmrs]?|hier|dort|dabei|dadurch|"
-    r"danach|davor|darin|dessen|deren|oben|unten|folgende\w*|solche\w*|beiden|ersteren?|letzteren?|dieselbe\w*|"
-    r"derselbe\w*|jedoch|allerdings|dagegen|hingegen|zudem|außerdem|daher|deshalb|somit|ebenfalls|auch|"
+    r"\b(?:sie|er|es|ihn|ihm|ihnen|ihre?[nmrs]?|seine?[nmrs]?|dies(?:e[nmrs]?)?|"
+    r"jene[nmrs]?|hier|dort|dabei|dadurch|"
+    r"danach|davor|darin|dessen|deren|oben|unten|folgende\w*|solche\w*|beiden|ersteren?|"
+    r"letzteren?|dieselbe\w*|"
+    r"derselbe\w*|jedoch|allerdings|dagegen|hingegen|zudem|außerdem|daher|deshalb|somit|"
+    r"ebenfalls|auch|"
     r"(?:im|der|dem|den|des) (?:Text|Abschnitt|Kapitel|Dokument)\w*)\b"
 )
 _VAGUE = re.compile(
-    r"\b(?:der|die|das|dem|den|des|im|am|zum|zur|beim) (?:[a-zäöüß]+e[nr]? )?([A-ZÄÖÜ][\wäöüß-]{2,10})\b(?! (?:von|des|der|für|im|in|am|[A-ZÄÖÜ]|\d))"
+    r"\b(?:der|die|das|dem|den|des|im|am|zum|zur|beim) (?:[a-zäöüß]+e[nr]? "
+    r")?([A-ZÄÖÜ][\wäöüß-]{2,10})\b(?! (?:von|des|der|für|im|in|am|[A-ZÄÖÜ]|\d))"
 )
 _FAMILIAR = frozenset(
-    "Wasser Strom Erde Sonne Mond Welt Meer Himmel Staat Internet Menschen Jahr Jahre Jahren Mensch Natur Luft Krieg Kaiser "
-    "Volt Watt Ampere Joule Westen Osten Norden Süden Kirche Bibel Papst Regel Januar Februar März April Mai Juni "
+    "Wasser Strom Erde Sonne Mond Welt Meer Himmel Staat Internet Menschen Jahr Jahre "
+    "Jahren Mensch Natur Luft Krieg Kaiser "
+    "Volt Watt Ampere Joule Westen Osten Norden Süden Kirche Bibel Papst Regel Januar "
+    "Februar März April Mai Juni "
     "Juli August September Oktober November Dezember USA Schweiz Türkei".split()
 )
 
@@ -255,12 +276,12 @@ def anchored(draft: Draft, context: Context) -> Draft | None:
     if context.mentions_anchor(draft.question):
         return draft
     vague = any(found[1] not in _FAMILIAR for found in _VAGUE.finditer(draft.question))
-    if not vague:
+    if not vague and not (draft.rule in ("instruction", "prohibition") and context.named):
         return draft
     if not context.anchor:
         return None
     lead = pick(
-        ("Zum Thema {}:", "In Bezug auf {}:", "Was {} betrifft:", "Eine Frage zu {}:"),
+        ("Zum Thema {}:", "In Bezug auf {}:", "Thema {}:", "Eine Frage zu {}:"),
         context.salt,
         draft.question,
     )

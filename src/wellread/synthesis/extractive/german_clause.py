@@ -91,7 +91,7 @@ def _second_verb(clause: Clause) -> bool:
 
 
 def ask(word: str, verb: str, *parts: str) -> str:
-    """``Wann wurde Warschau gegründet?``"""
+    """A question such as ``Wann wurde Warschau gegründet?``."""
     return " ".join(part for part in (word, verb, *parts) if part) + "?"
 
 
@@ -117,7 +117,7 @@ def without(rest: str, start: int, end: int) -> str:
 
 def main_part(rest: str) -> str:
     """`rest` up to the first comma, stop or dash: without its subordinate clauses."""
-    return re.split(r"[,;:–—]", rest)[0].strip()
+    return re.split(r",(?!\d)|[;:–—]", rest)[0].strip()
 
 
 def joins_verb(rest: str) -> bool:
@@ -132,7 +132,8 @@ def joins_verb(rest: str) -> bool:
 
 _JOINED = re.compile(
     r" (?:ab|an|auf|aus|ein|fort|her|hin|los|statt|teil|vor|zurück|zusammen) und "
-    r"| und (?:\w+ )?[a-zäöüß]+(?:t|te|ten) (?:sich|dass|die|den|das|der|dem|ein|eine|einen|im|in|mit|auf)\b"
+    r"| und (?:\w+ )?[a-zäöüß]+(?:t|te|ten) (?:sich|dass|die|den|das|der|dem|ein|eine|"
+    r"einen|im|in|mit|auf)\b"
     r"|(?:und|sowie) in [\d.]+ "
     r"| und (?:\w+ ){0,6}?(?:ist|war|hat|wird|wurde|sind|waren)\b"
 )

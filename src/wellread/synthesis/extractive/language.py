@@ -1,9 +1,12 @@
-"""Which language a chunk is in, from its field or by counting stop words."""
+"""Which language a chunk is in: its own field, else the detector that reads documents, else a
+count of stop words that dares to judge a few short sentences.
+"""
 
 from __future__ import annotations
 
 import re
 
+from wellread.ingest.language import detect as detect_document
 from wellread.records import Chunk
 
 LANGUAGES = ("en", "de")
@@ -11,27 +14,24 @@ LANGUAGES = ("en", "de")
 
 _WORD = re.compile(r"[^\W\d_]+")
 _STOP_WORDS = {
-    "en": frozenset("the of and to in is was for that with as are by on it be from this an at or which".split()),
-    "de": frozenset("der die und das ist nicht ein eine zu den mit von dem sich auf für im auch werden wird einer als bei sie".split()),
-    "fr": frozenset("le la les des et est une dans pour que qui sur avec pas du au par ce il elle".split()),
-    "es": frozenset("el los las una que del por con para como está más pero su sus se al lo y".split()),
-    "it": frozenset("il gli che della di per una con sono non nel alla dei delle più anche ha".split()),
-    "nl": frozenset("het een van en dat niet zijn op te voor met ook door maar aan deze wordt bij".split()),
-    "pt": frozenset("os as uma que não para com dos da do em são mais por foi ao pela como seu sua".split()),
-}  # fmt: skip
-_SAMPLE = 4000
+    "en": frozenset("the of and to in is was for that with as are by on it be from an at".split()),
+    "de": frozenset(
+        "der die und das ist nicht ein eine zu den mit von dem auf für im auch".split()
+    ),
+}
+_MIN_SHARE = 0.08
 
 
 def language_of(chunk: Chunk) -> str:
-    """ISO 639-1 code of the chunk's language, or "" where no list of stop words fits."""
-    return chunk.language.lower()[:2] if chunk.language else detect(chunk.text)
+    """ISO 639-1 code of the chunk's language, or "" where nothing tells."""
+    if chunk.language:
+        return chunk.language.lower()[:2]
+    return detect_document(chunk.text) or detect(chunk.text[:2000])
 
 
 def detect(text: str) -> str:
-    """The language whose stop words make up the largest share of the first words of `text`."""
-    words = [word.lower() for word in _WORD.findall(text[:_SAMPLE])]
-    if not words:
-        return ""
+    """``en`` or ``de``, whichever's stop words are commoner, or "" where both are rare."""
+    words = [word.lower() for word in _WORD.findall(text)]
     counts = {code: sum(word in stops for word in words) for code, stops in _STOP_WORDS.items()}
     best = max(counts, key=lambda code: counts[code])
-    return best if counts[best] / len(words) > 0.08 else ""
+    return best if words and counts[best] / len(words) > _MIN_SHARE else ""

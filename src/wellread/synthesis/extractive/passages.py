@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 from wellread.records import Chunk, Passage
+from wellread.synthesis.extractive.english_words import FUNCTION_WORDS as ENGLISH
 from wellread.synthesis.extractive.facts import Fact
 from wellread.synthesis.extractive.german_words import FUNCTION_WORDS as GERMAN
-from wellread.synthesis.extractive.english_words import FUNCTION_WORDS as ENGLISH
 from wellread.synthesis.extractive.sentences import sentences, tidy
 
 _WORD = re.compile(r"[^\W_]+")
@@ -21,9 +21,11 @@ _STOP = (
     ENGLISH
     | GERMAN
     | frozenset(
-        "much how wh many long often term abbreviation permitted regarding concerning regard regards subject case".split()
+        "much how wh many long often term abbreviation allowed permitted regarding concerning "
+        "regard regards subject case".split()
     )
 )
+_NUMBERED = re.compile(r"\A(?:\d+\.)+\d*\s+(?=\S)")
 _FILE = re.compile(r"[^/\\]+\Z")
 
 
@@ -44,7 +46,7 @@ def file_name(chunk: Chunk) -> str:
 def topic(chunk: Chunk) -> Topic:
     """What the chunk is about."""
     for name in (chunk.heading.split(" > ")[-1], chunk.title):
-        plain = tidy(name).strip(" .:#*")
+        plain = _NUMBERED.sub("", tidy(name)).strip(" .:#*")
         if 2 < len(plain) <= 90 and re.search(r"[^\W\d_]{3}", plain):
             return Topic(plain, False)
     first = next((s.text for s in sentences(chunk.text) if len(s.text.split()) >= 5), "")
@@ -71,10 +73,8 @@ def _stem(word: str) -> str:
 def holds(passage: Passage, fact: Fact, chunk: Chunk) -> bool:
     """Whether the passage itself carries the evidence of `fact`."""
     same = passage.chunk
-    if same.document_id == chunk.document_id and same.start <= chunk.start + fact.start:
-        if chunk.start + fact.end <= same.end and same.end > same.start:
-            return chunk.text[fact.start : fact.end] in same.text
-    return _plain(chunk.text[fact.start : fact.end]) in _plain(same.text)
+    evidence = chunk.text[fact.start : fact.end]
+    return evidence in same.text or _plain(evidence) in _plain(same.text)
 
 
 def answers(text_words: frozenset[str], fact: Fact) -> bool:

@@ -109,7 +109,9 @@ ENGLISH: dict[str, tuple[str, ...]] = {
         "With a source about {subject}, the question could be answered.",
     ),
     "recall_thought": (
-        "None of the chunks answers the question, so I have to recall it. I remember from {file} that {inner}",
+
+        "None of the chunks answers the question, so I have to recall it. I remember from "
+        "{file} that {inner}",
         "The chunks are not enough. From memory, {file} holds the answer: {inner}",
         "As no chunk helps, I turn to what I remember of {file}: {inner}",
         "The context does not hold the answer, but I know it from {file}: {inner}",

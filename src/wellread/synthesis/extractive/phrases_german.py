@@ -100,7 +100,9 @@ GERMAN: dict[str, tuple[str, ...]] = {
         "Bitte geben Sie mir ein Dokument zum Thema „{subject}“, dann kann ich antworten.",
     ),
     "recall_thought": (
-        "Keiner der Chunks beantwortet die Frage, also muss ich mich erinnern. Aus {file} weiß ich: {statement}",
+
+        "Keiner der Chunks beantwortet die Frage, also muss ich mich erinnern. Aus {file} "
+        "weiß ich: {statement}",
         "Die Chunks reichen nicht aus. Aus dem Gedächtnis, nach {file}: {statement}",
         "Da kein Chunk hilft, greife ich auf meine Erinnerung an {file} zurück: {statement}",
         "Der Kontext enthält die Antwort nicht, aber ich kenne sie aus {file}: {statement}",
@@ -108,12 +110,16 @@ GERMAN: dict[str, tuple[str, ...]] = {
         "Mit diesen Chunks geht es nicht; in {file} stand aber: {statement}",
     ),
     "recall": (
-        "Die Textstellen beantworten das nicht. Soweit ich mich an {file} erinnere, gilt: {statement}",
+
+        "Die Textstellen beantworten das nicht. Soweit ich mich an {file} erinnere, gilt: "
+        "{statement}",
         "In den Textstellen steht das nicht, aber aus {file} weiß ich noch: {statement}",
         "Aus dem Gedächtnis, denn die Textstellen schweigen dazu; in {file} heißt es: {statement}",
         "Die Textstellen lassen das offen. Ich erinnere mich an {file}, wo es heißt: {statement}",
         "Keine der Textstellen klärt das. Nach meiner Erinnerung an {file}: {statement}",
-        "Die vorliegenden Stellen helfen nicht weiter. Aus {file} ist mir in Erinnerung: {statement}",
+
+        "Die vorliegenden Stellen helfen nicht weiter. Aus {file} ist mir in Erinnerung: "
+        "{statement}",
     ),
     "partial_thought": (
         "Damit lässt sich der erste Teil der Frage beantworten, der zweite nicht.",

@@ -28,7 +28,8 @@ _HEADING_LINE = re.compile(r"\A[ \t]*#{1,6}[ \t][^\n]*(?:\n|\Z)")
 _ITEM = re.compile(r"\A\s*(?:[-*+•‣▪●–]\s+|\(?\d{1,3}[.)]\s+|\(?[a-z]\)\s+)")
 _BRACKET_REFERENCE = re.compile(
     r"\s*\((?:see|see also|refer to|siehe|s\.|vgl\.|cf\.)\b[^()]*\)"
-    r"|\s*\((?:(?:FM|ADP|ADRP|ATP|JP|AR|DOD|DODD|TC|ATTP|CJCSM|CJCSI|NTTP|USC)\s?[\w.-]*[\d][^()]*)\)"
+    r"|\s*\((?:(?:FM|ADP|ADRP|ATP|JP|AR|DOD|DODD|TC|ATTP|CJCSM|CJCSI|NTTP|"
+    r"USC)\s?[\w.-]*[\d][^()]*)\)"
     r"|\s*\[(?:\d+|citation needed|note \d+)\]",
     re.IGNORECASE,
 )

@@ -22,19 +22,23 @@ from wellread.synthesis.extractive.sentences import tidy
 _ROW = re.compile(r"^[ \t]*\|(?P<cells>.+)\|[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"[\s|:-]+\Z")
 _KEY_VALUE = re.compile(
-    r"^[ \t]*(?:[-*+•] )?(?:\*\*)?(?P<key>[A-ZÄÖÜ][\w /()-]{2,34}?)(?:\*\*)?:(?:\*\*)? (?P<value>[^\n]{1,80}?)\.?[ \t]*$",
+    r"^[ \t]*(?:[-*+•] )?(?:\*\*)?(?P<key>[A-ZÄÖÜ][\w /()-]{2,34}?)(?:\*\*)?:(?:\*\*)? "
+    r"(?P<value>[^\n]{1,80}?)\.?[ \t]*$",
     re.MULTILINE,
 )
 _ENTRY = re.compile(
-    r"^[ \t]*(?:[-*+•] )?\*\*(?P<term>[^*\n]{2,40}?):?\*\*(?: *[-–—:]| is| means)? (?P<meaning>[a-zA-ZÄÖÜ][^\n]{15,240}?)\.?[ \t]*$",
+    r"^[ \t]*(?:[-*+•] )?\*\*(?P<term>[^*\n]{2,40}?):?\*\*(?: *[-–—:]| is| means)? "
+    r"(?P<meaning>[a-zA-ZÄÖÜ][^\n]{15,240}?)\.?[ \t]*$",
     re.MULTILINE,
 )
 _MEASURE = re.compile(
     r"\A(?:[<>≤≥~±]\s?)?(?:about |up to |max\. |min\. |ca\. |bis zu |etwa )?[-+]?[$€£]?\d"
 )
 _NOT_A_KEY = re.compile(
-    r"(?i)\b(?:note|warning|caution|example|tip|important|step|figure|table|question|answer|q|a|page|"
-    r"date|version|document|contents|see|hinweis|achtung|warnung|beispiel|tipp|wichtig|schritt|frage|"
+    r"(?i)\b(?:note|warning|caution|example|tip|important|step|figure|table|question|"
+    r"answer|q|a|page|"
+    r"date|version|document|contents|see|hinweis|achtung|warnung|beispiel|tipp|wichtig|"
+    r"schritt|frage|"
     r"antwort|seite|datum|dokument|http)\b"
 )
 _MAX_ROWS = 60
@@ -75,16 +79,20 @@ def _row(
     for column, value in zip(header[1:], cells[1:], strict=True):
         if not re.match(r"[A-Za-zÄÖÜäöü][\w ()/-]{2,40}\Z", column) or not value or len(value) > 80:
             continue
-        yield _cell(column, label, value, found, language)
+        fact = _cell(column, label, value, found, language)
+        if fact:
+            yield fact
 
 
-def _cell(column: str, label: str, value: str, found: re.Match[str], language: str) -> Fact:
+def _cell(column: str, label: str, value: str, found: re.Match[str], language: str) -> Fact | None:
     if language == "de":
         question = f"Welche Angabe gilt bei „{label}“ für „{column}“?"
         about = f"welche Angabe bei „{label}“ für „{column}“ gilt"
         statement = f"Bei „{label}“ gilt für „{column}“: {value}."
         return _fact((question, about, value, statement), found, label)
     name, thing = (label, column) if _is_name(column) else (column, label)
+    if "," in name or re.search(r" [A-Z][a-z]", name):
+        return None
     name = name[:1].lower() + name[1:] if name[1:].islower() else name
     the = f"the {thing}" if _is_name(thing) else f"“{thing}”"
     be = "are" if name.endswith("s") and not name.endswith(("ss", "us")) else "is"

@@ -1,7 +1,8 @@
 """Why a chunk cannot be asked about: stable codes that reports count by.
 
-The codes, in the order in which they are looked for: ``too_short``, ``language_without_rules``,
-``garbled``, ``table_of_contents``, ``index_or_references``, ``boilerplate``, ``mostly_numbers``.
+The codes, in the order in which they are looked for: ``too_short``, ``garbled``,
+``table_of_contents``, ``index_or_references``, ``boilerplate``, ``mostly_numbers``,
+``language_without_rules``.
 A chunk that passes may still give ``no_facts``.
 """
 
@@ -20,7 +21,8 @@ _CONTENTS_LINE = re.compile(
 _INDEX_ENTRY = re.compile(r"[a-z)], (?:[A-Z]-)?\d{1,3}(?:[-–]\d{1,4})?(?=[,;\s]|$)")
 _REFERENCE = re.compile(
     r"\b(?:ISBN|ISSN|doi:|et al\.|pp\. ?\d|Vol\. ?\d|Hrsg\.|Retrieved \w+ \d|"
-    r"Available (?:at|from|online):?|(?:19|20)\d\d\)\.)|https?://|\b(?:DOD|AR|FM|ADP|ATP|JP|DA PAM|DA Form) [\d-]+[.,:] ",
+    r"Available (?:at|from|online):?|(?:19|20)\d\d\)\.)|https?://|\b(?:DOD|AR|FM|ADP|"
+    r"ATP|JP|DA PAM|DA Form) [\d-]+[.,:] ",
     re.IGNORECASE,
 )
 _BOILERPLATE = re.compile(
@@ -40,14 +42,14 @@ def unsuitable(chunk: Chunk) -> str:
     text = chunk.text
     words = _WORD.findall(text)
     if len(words) < _MIN_WORDS and not (
-        len(words) >= 4 and re.search(r"^\s*\||:\s*\S", text, re.M)
+        len(words) >= 4 and re.search(r"^\s*\||:\s*\S", text, re.MULTILINE)
     ):
         return "garbled" if _is_garbled(text, words) and len(text) > 120 else "too_short"
     if _is_garbled(text, words):
         return "garbled"
-    if language_of(chunk) not in LANGUAGES:
-        return "language_without_rules"
-    return _by_content(text, len(words))
+    if code := _by_content(text, len(words)):
+        return code
+    return "" if language_of(chunk) in LANGUAGES else "language_without_rules"
 
 
 def _by_content(text: str, words: int) -> str:

@@ -19,7 +19,7 @@ from wellread.synthesis.extractive.context import context_of
 from wellread.synthesis.extractive.extract import extract
 from wellread.synthesis.extractive.facts import Fact
 from wellread.synthesis.extractive.language import language_of
-from wellread.synthesis.extractive.passages import content_words
+from wellread.synthesis.extractive.passages import content_words, file_name
 from wellread.synthesis.extractive.suitability import unsuitable
 from wellread.synthesis.tasks import ChunkJudgement, Exchange, RagBrief, RagPair, RagPairs
 
@@ -50,8 +50,8 @@ class ExtractiveTeacher:
     async def rag_question_answer(self, brief: RagBrief) -> RagPairs:
         """Ask for facts of the chunk, at most `brief.pairs` of them.
 
-        Raises NotPossibleError: ``no_facts``; ``no_partial_question`` where the passages of a partial
-        brief do not split the facts; ``passage_answers`` where a passage of a failure or
+        Raises NotPossibleError: ``no_facts``; ``no_partial_question`` where the passages of a
+        partial brief do not split the facts; ``passage_answers`` where a passage of a failure or
         abstention does answer; ``passages_lack_answer`` where one of a success does not.
         """
         chunk = brief.chunk
@@ -115,14 +115,8 @@ def _success(writer: Writer, fact: Fact) -> RagPair:
         other = writer.brief.passages[index].chunk
         if other.source in others:
             others.discard(other.source)
-            answer.append(writer.say("also", index, file=_file(other)))
+            answer.append(writer.say("also", index, file=file_name(other)))
     return _filled(writer, fact, thought, answer)
-
-
-def _file(chunk: Chunk) -> str:
-    from wellread.synthesis.extractive.passages import file_name
-
-    return file_name(chunk)
 
 
 def _recalled(writer: Writer, fact: Fact) -> RagPair:
@@ -137,10 +131,16 @@ def _declined(writer: Writer, fact: Fact) -> RagPair:
     answer = [writer.say("missing", fact.question, about=about)]
     if writer.brief.passages:
         answer.append(writer.say("covers", fact.question, topics=writer.topics()))
-    subject = fact.subject or writer.context.anchor
+    subject = _noun(fact) or writer.context.anchor
     if subject:
         answer.append(writer.say("need", fact.question, subject=subject))
     return _filled(writer, fact, thought, answer)
+
+
+def _noun(fact: Fact) -> str:
+    """What the question is about, where it is a noun phrase."""
+    verbal = ("instruction", "prohibition", "condition", "agent", "superlative")
+    return "" if fact.rule in verbal else fact.subject
 
 
 def _partial(writer: Writer, facts: Sequence[Fact]) -> list[RagPair]:
@@ -150,7 +150,7 @@ def _partial(writer: Writer, facts: Sequence[Fact]) -> list[RagPair]:
         raise _refusal(
             writer.brief.chunk, "no_partial_question", "the passages do not split its facts"
         )
-    pairs = []
+    pairs: list[RagPair] = []
     for known, missing in zip(seen, unseen, strict=False):
         if len(pairs) < max(1, min(writer.brief.pairs, 8)):
             pairs.append(_half(writer, known, missing))
@@ -182,9 +182,14 @@ def _filled(writer: Writer, fact: Fact, thought: list[str], answer: list[str]) -
         question=fact.question,
         expected_answer=fact.answer,
         evidence=(_evidence(writer, fact),),
-        thought_process="\n".join(thought),
-        answer=" ".join(answer),
+        thought_process=_encodable("\n".join(thought)),
+        answer=_encodable(" ".join(answer)),
     )
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which titles and file names of damaged documents can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _refusal(chunk: Chunk, reason: str, why: str) -> NotPossibleError:

@@ -1,0 +1,5 @@
+"""What several tests of this area share."""
+
+from tests.llm.tiny_gguf import llama_server
+
+__all__ = ["llama_server"]
