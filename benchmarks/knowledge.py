@@ -13,11 +13,13 @@ every 10 ms by a thread of a child process that builds from a stream.
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib.util
 import itertools
 import json
 import math
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -167,8 +169,9 @@ def show(collection: str, engine: str, values: Mapping[str, float]) -> None:
 
 
 def built(source: Iterable[Pair], **options: Any) -> KnowledgeBase:
-    """A knowledge base in a new temporary folder."""
+    """A knowledge base in a new temporary folder, removed when the program ends."""
     folder = Path(tempfile.mkdtemp(prefix="knowledge-")) / "base"
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
     return KnowledgeBase.build(folder, source, KnowledgeSettings(**options))
 
 

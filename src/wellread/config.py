@@ -29,6 +29,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from wellread.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_OPTION = re.compile(r"\b[a-z_]+\.[a-z_]+\b")
 _MAX_BYTES = 4_000_000
 
 
@@ -135,12 +136,26 @@ def _describe(error: ErrorDetails, tree: Any, path: Path, model: type[Settings])
         advice = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
         where = _place(path, tree, location, at_value=False)
         return f"{where} {_dotted(location)}: unknown option; {advice}"
-    where = _place(path, tree, location, at_value=True)
     message = error["msg"].removeprefix("Value error, ")
+    # What is wrong between two options is told of the whole; its message names them.
+    location = location or _named_in(message, tree)
+    where = _place(path, tree, location, at_value=True)
     seen = error.get("input")
     plain = isinstance(seen, str | int | float | bool) and location[-1:] not in _UNSEEN
     shown = f" (found {seen!r})" if plain else ""
     return f"{where} {_dotted(location)}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _named_in(message: str, tree: Any) -> Location:
+    """The first option that `message` names and the file holds."""
+    for name in _OPTION.findall(message):
+        location = tuple(name.split("."))
+        node = tree
+        for key in location:
+            node = node.get(key) if isinstance(node, CommentedMap) else None
+        if node is not None:
+            return location
+    return ()
 
 
 def _is_branch_name(part: int | str, tree: Any) -> bool:

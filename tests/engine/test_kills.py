@@ -82,7 +82,7 @@ def test_no_committed_call_is_repeated_after_kill_9(tmp_path, kills, count):
             found, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         assert found == wanted
-        assert len(asked_when_committed) > 0.3 * count
+        assert len(asked_when_committed) > 0.15 * count
         for text, times in asked_when_committed.items():
             assert server.stats.by_key[text] == times, f"{text} was paid for again"
         assert len(server.stats.by_key) == count

@@ -229,6 +229,51 @@ def test_any_text_is_cleaned_and_cut_without_an_error(text):
         orjson.dumps(record)
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "!",
+            ".",
+            "。",
+            " ",
+            "\n",
+            "\x03",
+            "(",
+            "#",
+            "|",
+            "`",
+            "\f",
+            "-",
+            "\u00ad",
+            "水",
+            "e\u0301",
+        ),
+        *(
+            ". ",
+            "! ",
+            "a-\n",
+            "a- b ",
+            "```\n",
+            "~~~ ",
+            "# \n",
+            "| ",
+            "• ",
+            " • ",
+            "1-1. ",
+            "1-1. A ",
+        ),
+        *("WKH\x03", "A\x07", "a.b.", "Dr. ", " \n", "\n ", "x.... ", ".... 1 ", "FM 1 ", "\x02"),
+    ],
+    ids=ascii,
+)
+def test_endless_repetition_costs_no_more_than_other_text(unit):
+    text = unit * (200_000 // len(unit)) + "x \n"
+    for one in (text, text + "This page intentionally left blank. " + text):
+        cleaned = clean(one).text
+        assert sum(1 for _ in split(Document("d", cleaned), SETTINGS)) >= 1
+
+
 @pytest.mark.slow
 def test_one_line_of_fifty_megabytes_is_cut_in_bounded_memory(tmp_path):
     script = tmp_path / "one_line.py"

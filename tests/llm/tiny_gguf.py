@@ -124,7 +124,8 @@ def serve(path: str) -> None:
     given.warmup = False
     given.cpuparams.n_threads = 1
     server = xllamacpp.Server(given)
-    print(f"address {server.listening_address}", flush=True)
+    sys.stdout.write(f"address {server.listening_address}\n")
+    sys.stdout.flush()
     sys.stdin.read()
 
 

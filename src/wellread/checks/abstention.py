@@ -32,7 +32,10 @@ _SAYS = (
     r"(?:provide|give|contain|include|offer|have) (?:\w+ ){0,3}?(?:information|details?|answers?|"
     r"instructions?|guidance|data|mention|figures?|explanation))"
 )
-_HOLDS = r"(?:contain|include|provide|give|cover|list|offer|have(?! to)|hold|reveal|help|show|name|settle)"
+_HOLDS = (
+    r"(?:contain|include|provide|give|cover|list|offer|have(?! to)|hold|reveal|help|show|name|"
+    r"settle)"
+)
 _NOT = r"(?:do not|does not|did not|don['’]t|doesn['’]t|didn['’]t|cannot|can['’]t|never)"
 _HOW = r"(?:\w+ly )?"
 _CANNOT = (

@@ -13,24 +13,16 @@ place, else ``unsupported_addition``.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from wellread.checks.citations import Citation
-from wellread.checks.evidence import Match, Sources, Window
-from wellread.checks.tokens import Token, tokenise
-from wellread.checks.words import meta_keys, ordinary_keys
+from wellread.checks.evidence import Sources, Window
+from wellread.checks.lookup import Clause, Looked
+from wellread.checks.tokens import Token
 
-# How much a token of a kind counts in a clause: a number is more of a claim than an adjective.
-_WEIGHTS = {"word": 1.0, "name": 1.5, "code": 1.5, "number": 1.5, "date": 2.0, "pair": 0.5}
-_ORDINARY_WEIGHT = 0.3
 # Words that stand near one another in a clause and in its window belong together.
 _NEAR = 3
-# Counts spelled out up to this size ("three types") may be the answer's own counting.
-_OWN_COUNT = 12
-_SAYS_ENOUGH = 3
 # A clause says the same as its window where that covers this share of its weight.
 _SAME_SENTENCE = 0.75
 _MISPLACED_RISK = 0.7
@@ -38,38 +30,17 @@ _LONGEST_ACRONYM = 8
 # A number that stands in more pieces than this may count anything.
 _COMMON_NUMBER = 50
 _RISKS = {"numerical": 0.9, "temporal": 0.9, "entity": 0.75, "negation": 0.7}
-_LIST_MARK = re.compile(
-    r"(?m)^[ \t]*(?:[-*•#>|]*[ \t]*)(?:step|schritt)?[ \t]*\(?(\d{1,3})[.):](?=\s|$|\*)",
-    re.IGNORECASE,
-)
 
 
 # Words that deny, or make a denial depend on something, without a negator.
 _TURNS_OTHERWISE = re.compile(
     r"\b(?:if|unless|whether|rather|instead|avoid\w*|prevent\w*|refuse\w*|refrain\w*|lacks?|fails?|"
-    r"otherwise|only|wenn|falls|sofern|statt|anstatt|vermeid\w*|verhinder\w*|nur|un\w+)\b",
+    r"otherwise|only|wenn|falls|sofern|statt|anstatt|vermeid\w*|verhinder\w*|nur|unable|unlikely|unmöglich)\b",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
-_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|&[a-z]{2,8};")
 _WORD = re.compile(r"[^\W\d_]+")
 T = TypeVar("T")
-
-
-class Looked(NamedTuple):
-    """A token of the answer and what it matches; `weight` 0 = no claim of its own."""
-
-    token: Token
-    match: Match
-    weight: float
-
-
-class Clause(NamedTuple):
-    """``answer[start:end]`` and its tokens."""
-
-    start: int
-    end: int
-    tokens: tuple[Looked, ...]
 
 
 class Finding(NamedTuple):
@@ -80,68 +51,6 @@ class Finding(NamedTuple):
     category: str
     reason: str
     risk: float
-
-
-def lookup(
-    answer: str,
-    sources: Sources,
-    asked: frozenset[str],
-    cited: Sequence[Citation],
-    *,
-    count_asked: bool = False,
-) -> list[Looked]:
-    """The tokens of `answer` that claim something, each with what it matches.
-
-    Left out are source names, list numbers, and words about the sources.
-    """
-    markup = ((match.start(), match.end()) for match in _TAG.finditer(answer))
-    hidden = sorted([*((citation.start, citation.end) for citation in cited), *markup])
-    starts = [start for start, _ in hidden]
-    labels = {match.start(1) for match in _LIST_MARK.finditer(answer)}
-    meta, ordinary = meta_keys(sources.language), ordinary_keys(sources.language)
-    looked: list[Looked] = []
-    for token in tokenise(answer, sources.language):
-        index = bisect_right(starts, token.start) - 1
-        if (index >= 0 and token.start < hidden[index][1]) or token.start in labels:
-            continue
-        if token.kind in ("word", "name", "pair") and token.keys <= meta:
-            continue
-        match = sources.match(token)
-        looked.append(
-            Looked(token, match, _weight(token, match, sources, asked, ordinary, count_asked))
-        )
-    return looked
-
-
-def _weight(
-    token: Token,
-    match: Match,
-    sources: Sources,
-    asked: frozenset[str],
-    ordinary: frozenset[str],
-    count_asked: bool,
-) -> float:
-    if token.kind == "negator":
-        return 0.0
-    known = sources.names if count_asked else sources.names | asked
-    if token.kind not in ("number", "date") and not match.keys and token.keys & known:
-        return 0.0
-    weight = _WEIGHTS[token.kind] * sources.idf(match.keys or token.keys)
-    return weight * _ORDINARY_WEIGHT if token.keys <= ordinary else weight
-
-
-def own_counts(tokens: Sequence[Looked]) -> tuple[Looked, ...]:
-    """Small counts in words ("three types") weigh nothing beside enough other words."""
-    beside = sum(looked.weight > 0 for looked in tokens)
-    return tuple(
-        looked._replace(weight=0.0)
-        if looked.token.spelled
-        and not looked.match.keys
-        and _is_small(looked.token)
-        and beside > _SAYS_ENOUGH
-        else looked
-        for looked in tokens
-    )
 
 
 def find(answer: str, sources: Sources, clause: Clause, window: Window | None) -> Iterator[Finding]:
@@ -173,10 +82,6 @@ class _There(NamedTuple):
 
     def shown(self, token: Token) -> str:
         return self.text[token.start : token.end]
-
-
-def _is_small(token: Token) -> bool:
-    return all(float(value) <= _OWN_COUNT for value in token.keys)
 
 
 def _number(

@@ -22,7 +22,8 @@ from pydantic import Field
 from wellread.checks.abstention import Mark, clauses
 from wellread.checks.citations import Citation, citations
 from wellread.checks.evidence import Sources, Window, read_sources
-from wellread.checks.findings import Clause, Finding, find, lookup, own_counts
+from wellread.checks.findings import Finding, find
+from wellread.checks.lookup import Clause, lookup, own_counts
 from wellread.checks.tokens import tokenise
 from wellread.config import Settings
 from wellread.records import Evidence, Outcome, Passage, Span, Verdict

@@ -118,13 +118,20 @@ def _german_number(word: str) -> int | None:
     for part, value in (("tausend", 1000), ("hundert", 100)):
         head, found, tail = word.partition(part)
         if found:
-            first = 1 if head in ("", "ein") else _german_number(head)
-            rest = 0 if not tail else _german_number(tail.removeprefix("und"))
+            first = _german_part(head, 1)
+            rest = _german_part(tail.removeprefix("und"), 0)
             return None if first is None or rest is None else first * value + rest
     if match := _GERMAN_TENS.fullmatch(word):
         tens = _GERMAN.get(match[2])
         return None if tens is None else tens + _GERMAN[match[1]]
     return _GERMAN.get(word)
+
+
+def _german_part(word: str, empty: int) -> int | None:
+    """A part of a compound, where "ein" is 1; `empty` where there is none."""
+    if not word:
+        return empty
+    return 1 if word == "ein" else _german_number(word)
 
 
 def add_number_words(values: list[int]) -> int:

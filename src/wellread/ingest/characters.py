@@ -35,7 +35,7 @@ _TABLE: dict[int, str | None] = {
     **_SPACES, **_BREAKS, **_INVISIBLE, **_LIGATURES, **_BULLETS,
     9: "\t", 10: "\n", 2: "\x02",
 }  # fmt: skip
-_KEPT = frozenset("\t\n")
+_CONTROLS = bytes(set(range(32)) - {9, 10}) + b"\x7f"
 _BROKEN_WORD = re.compile(r"(\w)\x02[ \t]*\r?\n?[ \t]*(?=\w)")
 
 
@@ -45,6 +45,8 @@ def mend_characters(text: str, done: dict[str, int]) -> str:
     Line ends become ``\n``. U+0002, which PDF readers write for a hyphen at a line end, joins
     the word it broke. `done` counts what was mended, by name.
     """
+    if text.isascii() and not _has_controls(text):
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     used = set(text)
@@ -60,6 +62,12 @@ def mend_characters(text: str, done: dict[str, int]) -> str:
     table = {code: _replacement(code) for code in odd}
     _count(done, "characters", sum(text.count(chr(code)) for code in odd if table[code] != " "))
     return text.translate(table)
+
+
+def _has_controls(text: str) -> bool:
+    """Whether ASCII text holds anything but print, tabs and line feeds; at the speed of memory."""
+    data = text.encode("ascii")
+    return len(data.translate(None, _CONTROLS)) != len(data)
 
 
 def _replacement(code: int) -> str | None:

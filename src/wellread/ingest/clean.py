@@ -24,7 +24,6 @@ from wellread.ingest.running import drop_blank_notes, drop_inline_heads, drop_ru
 from wellread.ingest.structure import has_no_lines, recover_structure
 from wellread.records import PageSpan
 
-_TRAILING = re.compile(r"[ \t]+(?=\n)")
 _INLINE_BULLET = re.compile(r"(?<=[—:]) (?=• )")
 _FULL_LINE = 60
 _WINDOW = 4_000_000
@@ -112,7 +111,7 @@ def _tidy(text: str) -> str:
     if unicodedata.is_normalized("NFC", text) is False:
         text = unicodedata.normalize("NFC", text)
     if " \n" in text or "\t\n" in text:
-        text = _TRAILING.sub("", text)
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     if "\n\n\n" in text:
         text = _EMPTY_LINES.sub("\n\n", text)
     return text.rstrip().lstrip("\n")

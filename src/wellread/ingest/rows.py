@@ -93,7 +93,7 @@ def _read_csv(path: Path, file_id: str, settings: IngestSettings) -> Iterator[Do
     text, _ = decode(path.read_bytes())
     csv.field_size_limit(_MAX_LINE)
     try:
-        dialect: Any = csv.Sniffer().sniff(text[:65536], delimiters=",;\t|")
+        dialect: Any = csv.Sniffer().sniff(text[:4096], delimiters=",;\t|")
     except csv.Error:
         dialect = csv.excel
     reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect)

@@ -20,9 +20,7 @@ _MIN_PAGES = 3
 _EDGE_LINES = 3
 _MAX_HEAD = 140
 _NUMBER = re.compile(r"(?:\b[a-z]+-)?\d+(?:-\d+)*|\b[ivxlc]+\b")
-_BLANK_NOTE = re.compile(
-    r"[ \t]*\(?this page (?:is )?(?:intentionally )?left blank\.?\)?[ \t]*", re.IGNORECASE
-)
+_BLANK_NOTE = re.compile(r"\(?this page (?:is )?(?:intentionally )?left blank\.?\)?", re.IGNORECASE)
 
 
 def drop_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:

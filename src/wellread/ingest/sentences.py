@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator
 
 _CLOSERS = "\"'”’»›)\\]}"
-# The first class stands outside of a repeat: only so the search for it is fast.
-_END = re.compile(rf"([.!?…‽؟۔।][.!?…‽؟۔।]*[{_CLOSERS}]*)\s+(?=[^\sa-zß-öø-ÿ])")
+# The first class stands outside of a repeat: only so the search for it is fast. Repeats are
+# bounded: a million exclamation marks cost no more than a million letters.
+_END = re.compile(rf"([.!?…‽؟۔।][.!?…‽؟۔।]{{0,7}}[{_CLOSERS}]{{0,4}})\s+(?=[^\sa-zß-öø-ÿ])")
 _END_UNSPACED = re.compile(
-    rf"([.!?…‽؟۔।。！？｡](?:[.!?…‽؟۔।。！？｡]*[{_CLOSERS}]*\s+(?=[^\sa-zß-öø-ÿ])"
-    r"|(?<=[。！？｡])[。！？｡]*[」』”’）》】]*\s*))"
+    rf"([.!?…‽؟۔।。！？｡](?:[.!?…‽؟۔।。！？｡]{{0,7}}[{_CLOSERS}]{{0,4}}\s+(?=[^\sa-zß-öø-ÿ])"
+    r"|(?<=[。！？｡])[。！？｡]{0,7}[」』”’）》】]{0,4}\s*))"
 )
 _ABBREVIATIONS = frozenset(
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 _SHIFT = 29
+_MAX_TOKEN = 80
 _WORD = r"[\x04-\x08\x0b\x0c\x0e-\x1f!-a]+"
 _RUN = re.compile(rf"(?<![b-z])(?:\x03[ \n]?|{_WORD}[ \n]?)+")
 _TOKEN = re.compile(rf"\x03|{_WORD}|[ \n]")
@@ -89,6 +90,8 @@ def _is_pronounceable(word: str) -> bool:
 
 def _is_text(token: str, known: frozenset[str]) -> bool:
     """Whether a token reads as a number, or as words that the document knows."""
+    if len(token) > _MAX_TOKEN:
+        return False
     if not _TEXTUAL.match(token):
         return bool(re.fullmatch(r"[–—.,;:!?()\"'-]+", token))
     letters = _KNOWN_WORD.findall(token)

@@ -13,7 +13,7 @@ _MIN_LENGTH = 4_000
 _LONG_LINE = 1_500
 _REFERENCE = r"(?<!paragraph )(?<!paragraphs )(?<!through )(?<!figure )(?<!table )"
 _PARAGRAPH = re.compile(rf"(?<!\S){_REFERENCE}((?:\d{{1,2}}|[A-Z])-(\d{{1,3}}))\.(?=\s[A-Z“\"(])")
-_BULLET = re.compile(r"\s*•\s+")
+_BULLET = re.compile(r" ?• +")
 _CAPTION = re.compile(r"(?<=[.!?:”)]) (?=(?:Figure|Table) [A-Z\d]{1,2}-\d{1,3}\. [A-Z])")
 _GLYPH_BULLET = re.compile(r"(?<=[.—:;,\w]) (?:z|q|n|l|o) (?=[A-Z][a-z])")
 _MIN_BULLETS = 10

@@ -74,7 +74,7 @@ def _measure_block(text: str, spans: Spans) -> list[float]:
     if len(spans) == 1:
         return [_weight(text[spans[0][0] : spans[0][1]]) / _UNIT]
     low, high = spans[0][0], spans[-1][1]
-    sums = np.zeros(high - low + 1, dtype=np.int64)
+    sums = np.zeros(high - low + 1, dtype=np.int32)
     np.cumsum(_weigh(text[low:high]), out=sums[1:])
     edges = np.asarray(spans, dtype=np.int64) - low
     tokens: list[float] = ((sums[edges[:, 1]] - sums[edges[:, 0]]) / _UNIT).tolist()
@@ -145,7 +145,9 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+_ASCII, _BASIC_PLANE = 128, 65536
 _BLOCK = 1 << 20
+"""Characters weighed at a time; the running sums of that many fit 32 bits."""
 _UNIT = 64
 """Weights are whole numbers of 1/64 token: sums of them are exact."""
 
@@ -176,16 +178,16 @@ byte-pair tokenizers merged them first; pairs of other languages cost more. Fitt
 regression on counts of the cl100k vocabulary, half of the texts held out; see docs/chunk.md."""
 
 
-@lru_cache(maxsize=1)
-def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """For every character of the basic plane: its weight, its row; and the weight of each pair."""
+@lru_cache(maxsize=2)
+def _tables(size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """For every code below `size`: its weight, its row; and the weight of each pair of rows."""
     import unicodedata
 
     import numpy as np
 
-    kinds = [_class_of(code, unicodedata.category(chr(code))) for code in range(65536)]
+    kinds = [_class_of(code, unicodedata.category(chr(code))) for code in range(size)]
     weights = np.asarray(_WEIGHTS, dtype=np.uint8)[np.asarray(kinds)]
-    rows = np.zeros(65536, dtype=np.uint8)
+    rows = np.zeros(size, dtype=np.uint8)
     for code, kind in enumerate(kinds):
         if kind in (_LOWER, _UPPER):
             rows[code] = ord(chr(code).lower()) - ord("a") + 1
@@ -222,12 +224,12 @@ def _weigh(text: str) -> NDArray[np.uint8]:
     """
     import numpy as np
 
-    weights, rows, pairs = _tables()
+    weights, rows, pairs = _tables(_ASCII if text.isascii() else _BASIC_PLANE)
     if text.isascii():
         codes: NDArray[Any] = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
     else:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        codes = np.minimum(codes, 65535)
+        codes = np.minimum(codes, _BASIC_PLANE - 1)
     row = rows[codes]
     pair = row.astype(np.uint16)
     pair[1:] += row[:-1].astype(np.uint16) << 5

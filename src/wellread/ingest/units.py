@@ -78,28 +78,34 @@ class Units:
                     if following - start >= _BATCH_CHARACTERS:
                         yield block._replace(start=start, end=following)
                         start = following
-            yield block._replace(start=start)
+            yield block if start == block.start else block._replace(start=start)
 
     def _batch(self, batch: list[Block]) -> Iterator[Unit]:
         """Units of some blocks: one measurement for all."""
-        spans = [_stripped(self._text, block.start, block.end) for block in batch]
-        weights, gaps = self._weights(spans, batch[-1].end)
+        stripped = [_stripped(self._text, block.start, block.end) for block in batch]
+        batch = [block for block, (start, end) in zip(batch, stripped, strict=True) if start < end]
+        spans = [span for span in stripped if span[0] < span[1]]
+        if not spans:
+            return
+        stops = [*(start for start, _ in spans[1:]), self._following(batch[-1].end)]
+        weights, gaps = self._weights(spans, stops)
         names: tuple[str, ...] = tuple(name for _, name in self._path)
-        for block, (start, end), tokens, gap in zip(batch, spans, weights, gaps, strict=True):
+        for block, span, stop, tokens, gap in zip(batch, spans, stops, weights, gaps, strict=True):
+            start, end = span
             if block.level:
                 names = self._open_heading(block)
             if tokens <= self._budget:
                 yield Unit(start, end, tokens, gap, _KINDS.get(block.kind, "solid"), names)
             elif block.kind in ("text", "item"):
                 inner = sentence_spans(self._text, start, end, self._language)
-                yield from self._solid(inner, block.end, names)
+                yield from self._solid(inner, stop, names)
             else:
-                yield from self._pieces(start, block.end, names)
+                yield from self._pieces(start, stop, names)
 
     def _solid(self, spans: Sequence[Span], end: int, path: tuple[str, ...]) -> Iterator[Unit]:
         """Sentences as units, those above the budget as pieces."""
-        weights, gaps = self._weights(spans, end)
         stops = [*(start for start, _ in spans[1:]), end]
+        weights, gaps = self._weights(spans, stops)
         for (start, stop), reach, tokens, gap in zip(spans, stops, weights, gaps, strict=True):
             if tokens <= self._budget:
                 yield Unit(start, stop, tokens, gap, "solid", path)
@@ -110,9 +116,16 @@ class Units:
         for piece in pieces(self._text, start, end, self._budget, self._counter):
             yield Unit(*piece, "solid", path)
 
-    def _weights(self, spans: Sequence[Span], end: int) -> tuple[list[float], list[float]]:
-        """Tokens of each span with the white space up to the next, and of that space alone."""
-        stops = [*(start for start, _ in spans[1:]), end]
+    def _following(self, end: int) -> int:
+        """Where the next text starts after `end`."""
+        while end < len(self._text) and self._text[end].isspace():
+            end += 1
+        return end
+
+    def _weights(
+        self, spans: Sequence[Span], stops: Sequence[int]
+    ) -> tuple[list[float], list[float]]:
+        """Tokens of each span with the white space up to its stop, and of that space alone."""
         if not self._counter.additive:
             wide = [(start, stop) for (start, _), stop in zip(spans, stops, strict=True)]
             return self._counter.measure(self._text, wide), [0.0] * len(spans)

@@ -26,6 +26,8 @@ from wellread.records import Chunk, Document, Rejection
 
 READ = "read"
 CHUNK = "chunk"
+# Files that are no documents, or hold nothing: left out without a loss.
+_NO_LOSS = frozenset({"unsupported_format", "hidden", "link", "empty_file"})
 
 
 @dataclass
@@ -63,6 +65,7 @@ def build_corpus(
     # What is shown beside a chunk is chosen here (synthesis.retrieval), which needs all hits.
     whole = project.knowledge.model_copy(update={"collapse_duplicates": False, "max_per_source": 0})
     base = KnowledgeBase.open(folder, whole)
+    ledger.count_lost(READ, _NO_LOSS, project.ingest.max_failed_files)
     share = project.rag_data.held_out_percentage
     count = int(share * ledger.account(READ).went_on)
     held_out = _held_out(base.document_ids(), count, project.system.seed)

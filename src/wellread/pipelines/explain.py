@@ -45,7 +45,7 @@ def read_explained(path: Path) -> Iterator[Explained]:
         raise InputError(
             f"{file}: no such file", hint="make it with: wellread rag-data wellread.yaml"
         )
-    beside = file.with_name(_BESIDE.get(file.name, ""))
+    beside = file.with_name(_BESIDE.get(file.name, EXAMPLES))
     known = file.name in _BESIDE and beside.is_file()
     examples = read_jsonl(beside) if known else itertools.repeat((0, None))
     for (line, row), (_, example) in zip(read_jsonl(file), examples, strict=False):

@@ -8,6 +8,7 @@ not.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +59,12 @@ class Ledger:
         """Drop a record that a step could not do; it was `lost` unless it was just unfit."""
         self.failures += lost
         self.drop(rejection)
+
+    def count_lost(self, stage: str, harmless: Container[str], allowed: int) -> None:
+        """Count a stage's drops as failures, save `harmless` reasons, if more than `allowed`."""
+        dropped = self.account(stage).dropped
+        lost = sum(count for reason, count in dropped.items() if reason not in harmless)
+        self.failures += lost if lost > allowed else 0
 
     def note(self, rejection: Rejection) -> None:
         """Write down something worth knowing that drops no record, such as a page without text."""

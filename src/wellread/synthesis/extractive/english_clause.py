@@ -205,6 +205,8 @@ def _sound(clause: Clause, subject: list[str], pronoun: bool) -> bool:
     last = subject[-1].lower()
     if last in FUNCTION_WORDS or (first in DETERMINERS and len(subject) == 1):
         return False
+    if len(subject) > 1 and subject[1] in ("to", "between", "from", "by", "under", "with"):
+        return False
     if _misplaced_determiner(subject) or _gerund_after_noun(subject):
         return False
     if (

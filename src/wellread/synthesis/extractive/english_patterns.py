@@ -296,7 +296,8 @@ def counts(core: str, context: Context) -> Iterator[Draft]:
     share = _PERCENT.match(core)
     many = None if share else _MANY.match(core)
     rest = (share or many or {"rest": ""})["rest"]
-    if many and rest.split()[0].lower() in FUNCTION_WORDS:
+    listed = many and many["amount"].isdigit() and rest[:1].isupper()
+    if many and (listed or rest.split()[0].lower() in FUNCTION_WORDS):
         return
     clause = parse(rest[:1].upper() + rest[1:]) if rest else None
     if not clause or not (share or clause.plural):
