@@ -24,9 +24,7 @@ class Block(NamedTuple):
 
 
 _GAP = re.compile(r"\n[ \t]*\n\s*")
-_FENCE = re.compile(
-    r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
-)
+_FENCE = re.compile(r"^ {0,3}(`{3,12}|~{3,12})([^\n]*)", re.MULTILINE)
 _MARKED_HEADING = re.compile(r"(#{1,6})[ \t]+\S")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
 _MAYBE_SPECIAL = re.compile(r"[ \t]*(?:[#|]|[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])")
@@ -50,11 +48,24 @@ def blocks(text: str) -> Iterator[Block]:
     """Every block of `text`, in order."""
     at = 0
     if "```" in text or "~~~" in text:
-        for fence in _FENCE.finditer(text):
-            yield from _between(text, at, fence.start())
-            yield Block(fence.start(), fence.end(), "code")
-            at = fence.end()
+        for start, end in _fences(text):
+            yield from _between(text, at, start)
+            yield Block(start, end, "code")
+            at = end
     yield from _between(text, at, len(text))
+
+
+def _fences(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of fenced code, the fences included; an open fence reaches to the end."""
+    opening: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opening is None:
+            opening = fence
+        elif fence[1].startswith(opening[1]) and not fence[2].strip("`~ \t"):
+            yield opening.start(), fence.end()
+            opening = None
+    if opening:
+        yield opening.start(), len(text)
 
 
 def _between(text: str, start: int, end: int) -> Iterator[Block]:

@@ -99,7 +99,7 @@ def _value(folder: Path) -> dict[str, Any]:
 
 
 def _build_hint(folder: Path) -> str:
-    return f"build one with: wellread kb build DOCUMENTS --output {folder}"
+    return f"build one with: wellread kb build {folder} DOCUMENTS"
 
 
 def agree(

@@ -129,7 +129,7 @@ class ChunkStore:
     def _damaged(self, error: Exception) -> KnowledgeBaseError:
         return KnowledgeBaseError(
             f"{self.path} is damaged: {error}",
-            hint="build the knowledge base anew with: wellread kb build",
+            hint="build the knowledge base anew with: wellread kb build FOLDER DOCUMENTS --replace",
         )
 
     @contextlib.contextmanager
