@@ -159,7 +159,7 @@ def test_braces_in_content_are_content():
 def test_passages_in_the_chunk_form():
     text = render_passages([passage("One.", "x/a.md"), passage("Two.", "b.pdf")])
     assert text == (
-        "Chunk 1\nSource: x/a.md\n---\nOne.\n---\n\nChunk 2\nSource: b.pdf\n---\nTwo.\n---\n"
+        "Chunk 1\nSource: x/a.md\n---\nOne.\n---\n\nChunk 2\nSource: b.pdf\n---\nTwo.\n---"
     )
 
 

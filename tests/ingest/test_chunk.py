@@ -163,10 +163,24 @@ def test_a_document_of_one_short_sentence_is_one_chunk():
 
 
 def test_a_short_rest_joins_the_chunk_before_it_or_takes_from_it():
-    for rest in ("The end.", "The very end is reached here."):
-        text = "\n\n".join([SENTENCE] * 4 + [rest])
-        assert all(chunk.tokens >= SMALL.min_chunk_tokens for chunk in cut(text))
-        assert cut(text)[-1].text.endswith(rest)
+    for words in range(1, 9):
+        rest = f"Then {'it ' * words}ends."
+        chunks = cut("\n\n".join([SENTENCE] * 4 + [rest]))
+        assert all(chunk.tokens >= SMALL.min_chunk_tokens for chunk in chunks)
+        assert chunks[-1].text.endswith(rest)
+
+
+def test_a_paragraph_is_torn_only_where_less_than_half_of_the_open_chunk_is_used():
+    early = cut(f"A short one.\n\n{SENTENCE} {SENTENCE}")
+    assert early[0].text == f"A short one.\n\n{SENTENCE}"
+    late = cut(f"{SENTENCE} A short one is here as well.\n\n{SENTENCE} {SENTENCE}")
+    assert late[1].text == f"{SENTENCE} {SENTENCE}"
+
+
+def test_a_heading_that_leaves_no_room_for_the_whole_paragraph_keeps_its_first_sentence():
+    first, second = cut(f"# How the pump of the boiler works\n\n{SENTENCE} {SENTENCE}")
+    assert first.text == f"# How the pump of the boiler works\n\n{SENTENCE}"
+    assert second.text == SENTENCE
 
 
 def test_a_sentence_above_the_budget_is_cut_between_words():
@@ -208,6 +222,11 @@ def test_a_block_of_code_that_fits_is_not_split_at_its_empty_lines():
     chunks = cut(f"{SENTENCE}\n\n{code}\n\n{SENTENCE}\n\n{SENTENCE}")
     assert sum(code in chunk.text for chunk in chunks) == 1
     assert not any("not a heading" in chunk.heading for chunk in chunks)
+
+
+def test_a_fence_is_closed_by_one_of_its_own_kind():
+    text = f"~~~~\n```\nx = 1\n```\n~~~~\n\n{SENTENCE}\n\n```\nopen to the end\n\n{SENTENCE}"
+    assert [block.kind for block in blocks(text)] == ["code", "text", "code"]
 
 
 def test_overlap_repeats_whole_sentences():

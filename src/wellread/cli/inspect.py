@@ -55,9 +55,9 @@ def _wanted(path: Path, line: int, kind: str) -> Iterator[Explained]:
         raise InputError(f"{path}: no {what} there")
 
 
-def show(examples: Iterator[Explained], *, explain: bool) -> None:
-    """Print examples on stdout."""
-    screen = console()
+def show(examples: Iterator[Explained], *, explain: bool, screen: Console | None = None) -> None:
+    """Print examples on stdout, or on another `screen`."""
+    screen = screen or console()
     for shown, explained in enumerate(examples):
         if not shown:
             screen.print(f"[dim]{LEGEND}[/]")

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from wellread.errors import StorageError
 from wellread.records import Chunk
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class DuplicateIndex:
         self._rows = _rows_for(threshold)
         self._folder = tempfile.TemporaryDirectory() if path is None else None
         file = path or Path(self._folder.name if self._folder else "") / "duplicates.sqlite"
+        self._file = file
         self._connection = _open(file)
         self._count = 0
 
@@ -88,10 +90,13 @@ class DuplicateIndex:
         if not len(hashes):
             return None
         keys = _band_keys(_minhash(hashes), self._rows)
-        found = self._most_similar(hashes, keys)
-        if found:
-            return Duplicate(chunk.id, *found)
-        self._keep(chunk.id, hashes, keys)
+        try:
+            found = self._most_similar(hashes, keys)
+            if found:
+                return Duplicate(chunk.id, *found)
+            self._keep(chunk.id, hashes, keys)
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"{self._file}: {error}", hint="is the disk full?") from error
         return None
 
     def _most_similar(

@@ -102,9 +102,12 @@ class ChunkStore:
     @classmethod
     def create(cls, path: Path) -> ChunkStore:
         """Make an empty store where there is none."""
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
+        try:
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"{path}: {error}", hint=_advice(error)) from error
         return cls(path)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ budget        where paid calls stop
 system        what all pipelines share: seed, concurrency, subset
 ingest        reading, cleaning, cutting
 knowledge     the knowledge base
+checks        when an answer counts as grounded
 rag_data      questions, contexts, formats
 meta_datagen  the calls themselves as training data
 """
@@ -17,6 +18,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from wellread.checks.lexical import LexicalSettings
 from wellread.config import Settings, read_settings
 from wellread.dialogue.formats import PRESETS, ChatFormat
 from wellread.dialogue.passages import PassageForm
@@ -185,6 +187,7 @@ class Project(Settings):
     system: SystemSettings = SystemSettings()
     ingest: IngestSettings = IngestSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    checks: LexicalSettings = LexicalSettings()
     rag_data: RagDataSettings = RagDataSettings()
     meta_datagen: MetaDatagenSettings = MetaDatagenSettings()
 

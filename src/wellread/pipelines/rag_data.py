@@ -19,8 +19,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,8 @@ async def _make(
         staff = await stack.enter_async_context(hire(project, models))
         corpus = build_corpus(project, work, ledger, folder / "knowledge_base", progress)
         stack.callback(corpus.base.close)
-        shop = _Shop(project, staff, corpus, work, ledger, outputs, progress)
+        detector = LexicalDetector(project.checks)
+        shop = _Shop(project, staff, corpus, work, ledger, outputs, detector, progress)
         _take_subset(shop)
         await _filter_chunks(shop)
         work_size = len(work)
@@ -149,6 +150,7 @@ class _Shop:
     work: Worklist
     ledger: Ledger
     outputs: Outputs
+    detector: LexicalDetector
     progress: Progress
 
     @property
@@ -269,32 +271,30 @@ async def _write(shop: _Shop, chunk: Chunk, role: str) -> Written:
     brief = RagBrief(chunk, kind, retrieved.passages, from_memory, pairs_wanted)
     log: list[Exchange] = []
     reply = await shop.staff.teacher.recorded(log).rag_question_answer(brief)
-    return _checked(brief, retrieved, reply.pairs, tuple(log), settings.ungrounded == "keep")
+    written = Written(brief, retrieved, (), (), (), tuple(log))
+    return _checked(written, reply.pairs, shop.detector, keep=settings.ungrounded == "keep")
 
 
 def _checked(
-    brief: RagBrief,
-    retrieved: Retrieved,
-    pairs: tuple[RagPair, ...],
-    exchanges: tuple[Exchange, ...],
-    keep_ungrounded: bool,
+    written: Written, pairs: Iterable[RagPair], detector: LexicalDetector, *, keep: bool
 ) -> Written:
-    """Sort the pairs into those that passed and those that did not."""
+    """`written` with the pairs that passed, and why the others did not.
+
+    `keep` keeps pairs that only the detector is against.
+    """
     passed: list[tuple[RagPair, Verdict]] = []
-    rejections = []
+    rejections: list[Rejection] = []
     for pair in pairs:
-        verdict, rejection = verify(pair, brief, _DETECTOR)
-        if verdict is not None and (rejection is None or keep_ungrounded):
+        verdict, rejection = verify(pair, written.brief, detector)
+        if verdict is not None and (rejection is None or keep):
             passed.append((pair, verdict))
         elif rejection is not None:
             rejections.append(rejection)
-    return Written(
-        brief,
-        retrieved,
-        tuple(pair for pair, _ in passed),
-        tuple(verdict for _, verdict in passed),
-        tuple(rejections),
-        exchanges,
+    return replace(
+        written,
+        pairs=tuple(pair for pair, _ in passed),
+        verdicts=tuple(verdict for _, verdict in passed),
+        rejections=tuple(rejections),
     )
 
 
@@ -328,9 +328,6 @@ def _note_written(shop: _Shop, written: Written) -> None:
         "rejected": [rejection.reason for rejection in written.rejections],
     }
     shop.outputs.debug(brief.kind, record, written.exchanges)
-
-
-_DETECTOR = LexicalDetector()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from wellread.errors import StorageError
+from wellread.storage.files import storage_errors
 
 _PAGE = 512
 
@@ -28,16 +29,14 @@ class Worklist:
     def __init__(self, path: Path, seed: int) -> None:
         self._path = path
         self._seed = seed
-        try:
+        with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
-            self._table = sqlite3.connect(path, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"{path}: cannot be used as a work file ({error})") from error
+        self._table = sqlite3.connect(path, isolation_level=None)
         # The file is thrown away at the end: nothing is gained by syncing it.
-        self._table.execute("PRAGMA synchronous=OFF")
-        self._table.execute("PRAGMA journal_mode=OFF")
-        self._table.execute(
+        self._execute("PRAGMA synchronous=OFF")
+        self._execute("PRAGMA journal_mode=OFF")
+        self._execute(
             "CREATE TABLE work (place INTEGER PRIMARY KEY, lot INTEGER, chunk TEXT, role TEXT)"
         )
 
@@ -54,11 +53,11 @@ class Worklist:
         self._path.unlink(missing_ok=True)
 
     def __len__(self) -> int:
-        return int(self._table.execute("SELECT count(*) FROM work").fetchone()[0])
+        return int(self._execute("SELECT count(*) FROM work").fetchone()[0])
 
     def add(self, chunk_id: str) -> None:
         """Put one chunk on the list."""
-        self._table.execute(
+        self._execute(
             "INSERT INTO work VALUES (?, ?, ?, '')",
             (self._hash("place", chunk_id), self._hash("lot", chunk_id), chunk_id),
         )
@@ -66,30 +65,30 @@ class Worklist:
     def drop(self, chunk_id: str) -> None:
         """Take one chunk off the list."""
         place = self._hash("place", chunk_id)
-        self._table.execute("DELETE FROM work WHERE place = ?", (place,))
+        self._execute("DELETE FROM work WHERE place = ?", (place,))
 
     def drop_after(self, count: int) -> Iterator[str]:
         """Take all but the first `count` off the list, yielding their ids."""
-        rows = self._table.execute(
+        rows = self._execute(
             "SELECT place FROM work ORDER BY place LIMIT 1 OFFSET ?", (count,)
         ).fetchone()
         if rows is None:
             return
         for _, chunk_id, _ in self._pages(rows[0] - 1):
             yield chunk_id
-        self._table.execute("DELETE FROM work WHERE place >= ?", rows)
+        self._execute("DELETE FROM work WHERE place >= ?", rows)
 
     def assign(self, shares: Mapping[str, float], rest: str) -> None:
         """Give each chunk a role: exact `shares` of the list by lot, and `rest` to the others."""
         total = len(self)
-        self._table.execute("UPDATE work SET role = ?", (rest,))
-        self._table.execute("CREATE INDEX IF NOT EXISTS by_lot ON work (lot, place)")
+        self._execute("UPDATE work SET role = ?", (rest,))
+        self._execute("CREATE INDEX IF NOT EXISTS by_lot ON work (lot, place)")
         taken, share_so_far = 0, 0.0
         for role, share in shares.items():
             # Rounding the running sum keeps every border, and so the total, within one chunk.
             share_so_far += share
             border = round(share_so_far * total)
-            self._table.execute(
+            self._execute(
                 "UPDATE work SET role = ? WHERE place IN "
                 "(SELECT place FROM work ORDER BY lot, place LIMIT ? OFFSET ?)",
                 (role, border - taken, taken),
@@ -105,14 +104,20 @@ class Worklist:
         """The id of one chunk at random, or None from an empty list."""
         if not (count := len(self)):
             return None
-        row = self._table.execute(
+        row = self._execute(
             "SELECT chunk FROM work ORDER BY place LIMIT 1 OFFSET ?",
             (int(random.integers(count)),),
         ).fetchone()
         return str(row[0])
 
+    def _execute(self, query: str, values: Sequence[str | int] = ()) -> sqlite3.Cursor:
+        try:
+            return self._table.execute(query, values)
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"{self._path}: {error}", hint="is the disk full?") from error
+
     def _pages(self, after: int) -> Iterator[tuple[int, str, str]]:
-        while rows := self._table.execute(
+        while rows := self._execute(
             "SELECT place, chunk, role FROM work WHERE place > ? ORDER BY place LIMIT ?",
             (after, _PAGE),
         ).fetchall():

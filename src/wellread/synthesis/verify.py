@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from wellread.checks.abstention import declines
 from wellread.checks.answers import answers
 from wellread.checks.questions import answer_problem, question_problem
 from wellread.records import Passage, Rejection, Verdict
@@ -44,17 +45,16 @@ def verify(
     if reason:
         return None, _rejection(pair, brief, reason)
     verdict = detector.check(pair.question, _rests_on(brief), pair.answer)
+    if brief.kind == "partial" and declines(pair.answer, brief.chunk.language) != "part":
+        return verdict, _rejection(pair, brief, "does_not_say_what_is_missing")
     if verdict.outcome in _accepted(brief):
         return verdict, None
     return verdict, _rejection(pair, brief, f"answer_{verdict.outcome}", verdict.reason)
 
 
 def _accepted(brief: RagBrief) -> frozenset[str]:
-    if brief.kind == "success" or brief.from_memory:
-        return frozenset({"grounded"})
-    if brief.kind == "partial":
-        return frozenset({"grounded", "partial"})
-    return frozenset({"abstained"})
+    declining = brief.kind in {"failure", "abstain"} and not brief.from_memory
+    return frozenset({"abstained" if declining else "grounded"})
 
 
 def _rests_on(brief: RagBrief) -> tuple[Passage, ...]:
