@@ -171,8 +171,8 @@ def test_a_short_rest_joins_the_chunk_before_it_or_takes_from_it():
 
 
 def test_a_paragraph_is_torn_only_where_less_than_half_of_the_open_chunk_is_used():
-    early = cut(f"A short one.\n\n{SENTENCE} {SENTENCE}")
-    assert early[0].text == f"A short one.\n\n{SENTENCE}"
+    early = cut(f"A short one is here, too.\n\n{SENTENCE} {SENTENCE}")
+    assert early[0].text == f"A short one is here, too.\n\n{SENTENCE}"
     late = cut(f"{SENTENCE} A short one is here as well.\n\n{SENTENCE} {SENTENCE}")
     assert late[1].text == f"{SENTENCE} {SENTENCE}"
 

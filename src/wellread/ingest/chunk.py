@@ -155,7 +155,7 @@ class _Packer:
             weight += merged[cut].tokens
         while cut > 1 and merged[cut - 1].kind == "heading":
             cut -= 1
-        if cut < 2 or _tokens(merged[cut:]) > self._budget:
+        if merged[cut - 1].kind == "heading" or _tokens(merged[cut:]) > self._budget:
             return short
         self._held = merged[:cut]
         return merged[cut:]
