@@ -67,6 +67,7 @@ class BudgetSettings(Settings):
     """Where a run stops before it spends more; null = no limit."""
 
     max_calls: Count | None = None
+    """Calls, of all models together."""
     max_tokens: Count | None = None
     """Input and output together."""
     max_money: Annotated[float, Field(gt=0)] | None = None
@@ -90,6 +91,7 @@ class SystemSettings(Settings):
     use_subset: bool = False
     """Write about `subset_size` chunks only, to try a configuration out."""
     subset_size: Count = 30
+    """How many chunks, drawn at random; the same ones each time."""
 
 
 class RagDataSettings(Settings):
@@ -130,11 +132,17 @@ class RagDataSettings(Settings):
     template: Literal["atk", "chatml"] = "atk"
     """Chat format to start from; the options below replace parts of it."""
     system_format: str | None = None
+    """Jinja template of the system turn, printing {{system}} once; newlines at the end stay."""
     user_format: str | None = None
+    """Jinja template of a user turn, printing {{user}} once."""
     assistant_format: str | None = None
+    """Jinja template of an assistant turn, printing {{assistant}} once."""
     bos: str | None = None
+    """Put before each conversation, never learned."""
     eos: str | None = None
+    """Put after the last learned turn, and learned."""
     end_of_turn: Literal["learned", "read"] | None = None
+    """`read` leaves the end of a learned turn out of the loss; then it is not learned to stop."""
 
     @field_validator("final_assistant_prompts")
     @classmethod

@@ -65,7 +65,7 @@ def starter_config(input_dir: Path, output_dir: Path, *, name: str) -> str:
         lines = "".join(f"  {line}\n" if line else "\n" for line in _options(model, section, given))
         live = any(name.startswith(f"{section}.") for name in _LIVE)
         parts.append(f"{'' if live else '# '}{section}:\n{lines}")
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def _options(model: type[BaseModel], section: str, given: dict[str, str]) -> Iterator[str]:
