@@ -197,19 +197,17 @@ def report(rows: dict[str, list[Result]], counted: dict[str, int]) -> None:
             median([1e3 * r.cpu_s / r.records for r in results]),
         )
         print(f"{name:8} {rate:8.0f} records/s {cpu:7.3f} CPU-ms/record")
-    pairs = list(zip(rows["bare"], rows["ours"], rows["faulty"], strict=True))
-    print(
-        f"ours / bare    records/s {median([o.rate / b.rate for b, o, _ in pairs]):5.2f}   (hold >= 0.8)"
-    )
-    print(
-        f"ours / bare    CPU       {median([o.cpu_s / b.cpu_s for b, o, _ in pairs]):5.2f}   (hold <= 1.5)"
-    )
-    print(
-        f"faulty / clean records/s {median([f.rate / o.rate for _, o, f in pairs]):5.2f}   (whole run)"
-    )
-    print(
-        f"faulty / clean records/s {median([f.most_rate / o.most_rate for _, o, f in pairs]):5.2f}   (to 90% of the records)"
-    )
+    rounds = list(zip(rows["bare"], rows["ours"], rows["faulty"], strict=True))
+    ratios = {
+        "ours / bare    records/s (hold >= 0.8)": [o.rate / b.rate for b, o, _ in rounds],
+        "ours / bare    CPU       (hold <= 1.5)": [o.cpu_s / b.cpu_s for b, o, _ in rounds],
+        "faulty / clean records/s, whole run": [f.rate / o.rate for _, o, f in rounds],
+        "faulty / clean records/s, to 90% of the records (hold >= 0.8)": [
+            f.most_rate / o.most_rate for _, o, f in rounds
+        ],
+    }
+    for name, values in ratios.items():
+        print(f"{median(values):5.2f}  {name}")
     hashes = {r.digest for name in ("ours", "resumed", "faulty") for r in rows[name]}
     lost = sum(r.lost for results in rows.values() for r in results)
     made = sum(counted["by_fault"].values())

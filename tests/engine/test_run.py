@@ -88,6 +88,22 @@ def test_records_are_pulled_as_they_are_needed_and_never_far_ahead_of_the_reader
     asyncio.run(scene())
 
 
+def test_a_record_that_hangs_lets_the_others_run_ahead_only_so_far():
+    furthest = 0
+
+    async def step(n: int) -> int:
+        nonlocal furthest
+        if n == 0:
+            for _ in range(3000):
+                await asyncio.sleep(0)
+            assert 4000 < furthest <= 4096 + 8
+        furthest = max(furthest, n)
+        await asyncio.sleep(0)
+        return n
+
+    assert len(go(range(12_000), step, in_flight=8)) == 12_000
+
+
 def test_one_slow_record_does_not_keep_the_others_waiting():
     gate = asyncio.Event()
     done = []

@@ -41,7 +41,7 @@ def request(text: str = "Hello?", **more) -> ChatRequest:
 
 
 async def ask_all(server: LoopbackServer, requests, environment=None, **more) -> list:
-    async with EndpointClient(endpoint(server, **more), environment=environment or {}) as client:
+    async with EndpointClient(endpoint(server, **more), environment=environment) as client:
         return await asyncio.gather(*map(client.reply, requests), return_exceptions=True)
 
 
@@ -367,11 +367,42 @@ def test_a_proxy_in_the_environment_is_not_used(monkeypatch):
     assert isinstance(reply, ChatReply)
 
 
-def test_a_redirect_is_not_followed():
-    server = Refusing(307, "over there")
-    [error] = serve_and_ask(server, [request()])
-    assert type(error) is EndpointError
-    assert server.stats.requests == 1
+def test_a_redirect_is_not_followed_so_that_no_prompt_goes_elsewhere():
+    elsewhere = LoopbackServer()
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        location = f"{elsewhere.base_url}/chat/completions"
+        head = f"HTTP/1.1 307 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        writer.write(head.encode())
+        await writer.drain()
+        writer.close()
+
+    async def scene() -> None:
+        async with elsewhere, await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            asked = Endpoint(base_url=f"http://127.0.0.1:{port}/v1", model="m")
+            async with EndpointClient(asked) as client:
+                with pytest.raises(EndpointError, match="points elsewhere"):
+                    await client.reply(request())
+
+    asyncio.run(scene())
+    assert elsewhere.stats.requests == 0
+
+
+def test_a_mistake_of_ours_amid_a_call_shows_no_key_in_the_variables_of_its_traceback(monkeypatch):
+    async def broken(response: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(client_module, "_read_body", broken)
+    monkeypatch.setenv("K", CANARY)
+    [error] = serve_and_ask(LoopbackServer(), [request()], api_key="${K}")
+    assert isinstance(error, ZeroDivisionError)
+    found = "".join(
+        traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    )
+    assert "headers = " in found
+    assert CANARY not in found
 
 
 def test_a_client_that_is_not_open_says_so():

@@ -142,6 +142,25 @@ def test_the_limit_falls_where_the_server_has_fewer_slots_and_recovers():
     play(scene)
 
 
+def test_the_limit_falls_where_two_in_five_are_refused_though_never_everyone():
+    async def scene() -> None:
+        limiter = Limiter(100)
+
+        async def call(n: int) -> None:
+            for _ in range(20):
+                ticket = await limiter.acquire(0)
+                await asyncio.sleep(1.0)
+                if n % 5 < 2:
+                    limiter.troubled(ticket, "busy", 1.0)
+                else:
+                    limiter.succeeded(ticket)
+
+        await asyncio.gather(*(call(n) for n in range(100)))
+        assert limiter.limit < 50
+
+    play(scene)
+
+
 def test_while_everyone_is_refused_one_call_a_second_asks_and_none_before_retry_after():
     async def scene() -> None:
         limiter = Limiter(50)

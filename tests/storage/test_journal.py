@@ -87,6 +87,19 @@ def test_a_caller_that_is_cancelled_has_its_row_written_all_the_same(tmp_path):
         }
 
 
+def test_closing_writes_what_still_waits(tmp_path):
+    async def put_and_cancel() -> None:
+        tasks = [asyncio.create_task(journal.put(f"k{n}", b"q", b"r")) for n in range(600)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+
+    with Journal(tmp_path / "j.sqlite") as journal:
+        asyncio.run(put_and_cancel())
+    with Journal(tmp_path / "j.sqlite") as journal:
+        assert len(journal) == 600
+
+
 def test_a_key_put_again_holds_the_new_reply(tmp_path):
     with Journal(tmp_path / "j.sqlite") as journal:
         put_all(journal, {"k": b"old"})

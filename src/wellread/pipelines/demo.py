@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from wellread.demo import DOCUMENTS
 from wellread.pipelines.explain import Explained, read_explained
 from wellread.pipelines.project import PathSettings, Project
-
-DOCUMENTS = Path(__file__).parent.parent / "demo" / "documents"
 
 
 def demo_project(output_dir: Path) -> Project:

@@ -33,6 +33,7 @@ from wellread.storage.files import (
     write_json,
     write_manifest,
 )
+from wellread.storage.ownership import sole_owner
 from wellread.storage.yaml_log import YamlLog
 from wellread.synthesis.tasks import Exchange
 
@@ -75,13 +76,16 @@ class Outputs:
         self._config = portable(project)
         self._folder = project.path.output_dir
         self._stack = contextlib.ExitStack()
+        self._ownership = contextlib.ExitStack()
         self._paths: list[Path] = []
 
     def __enter__(self) -> Self:
         with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
+            undo.push(self._ownership)
             undo.push(self._stack)
+            self._ownership.enter_context(sole_owner(self._folder / ".wellread"))
             self.rejected = self._jsonl(REJECTED)
             self.training = Side(self._jsonl(CONVERSATIONS), self._jsonl(EXAMPLES))
             self.held_out = Side(
@@ -145,7 +149,8 @@ class Outputs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        with self._ownership:
+            self._stack.__exit__(kind, error, trace)
 
 
 def portable(project: Project) -> dict[str, Any]:

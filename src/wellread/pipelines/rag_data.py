@@ -6,7 +6,7 @@
       -> passages as a retriever brings them    synthesis.retrieval
       -> rag_question_answer                    the teacher writes questions and answers
       -> verify                                 every pair is checked
-      -> groups -> conversations -> segments    conversations.py, dialogue.render
+      -> groups -> conversations -> segments    grouping.py, dialogue.render
       -> files                                  outputs.py, the manifest last
 
 The result is a function of documents, configuration and journal: a run that was killed is run
@@ -18,49 +18,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wellread.checks.lexical import LexicalDetector
-from wellread.dialogue.render import render
 from wellread.engine.progress import Progress
 from wellread.engine.run import Failed, in_flight_for, run
 from wellread.errors import NothingMadeError
 from wellread.llm.chat import ChatModel
-from wellread.pipelines.conversations import Item, Layout, conversations, own_conversation
 from wellread.pipelines.corpus import Corpus, build_corpus
+from wellread.pipelines.grouping import Grouping, Tally
 from wellread.pipelines.ledger import Ledger
-from wellread.pipelines.outputs import REJECTED, Outputs, Side
+from wellread.pipelines.outputs import REJECTED, Outputs
 from wellread.pipelines.project import Project
 from wellread.pipelines.staff import Staff, hire
 from wellread.pipelines.worklist import Worklist
-from wellread.records import (
-    Chunk,
-    Example,
-    Kind,
-    Provenance,
-    QuestionAnswer,
-    Rejection,
-    Verdict,
-)
-from wellread.synthesis.retrieval import Retrieved, generator, simulate_retrieval
-from wellread.synthesis.tasks import ChunkJudgement, Exchange, RagBrief, RagPair
-from wellread.synthesis.verify import verify
+from wellread.pipelines.writing import SUCCESS, Written, prepare, shares, write
+from wellread.records import Chunk, Rejection
+from wellread.synthesis.tasks import ChunkJudgement, Exchange
+from wellread.synthesis.verify import STAGE as CHECK
 
 FILTER = "filter"
 WRITE = "write"
-
-# What a chunk's role says: the kind of its example, and whether it is answered from memory.
-_ROLES: dict[str, tuple[Kind, bool]] = {
-    "memory": ("failure", True),
-    "failure": ("failure", False),
-    "partial": ("partial", False),
-    "abstain": ("abstain", False),
-    "success": ("success", False),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +50,6 @@ class Judged:
 
     chunk: Chunk
     judgement: ChunkJudgement
-    exchanges: tuple[Exchange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What came of one chunk: the pairs that passed, with their verdicts, and those that fell."""
-
-    brief: RagBrief
-    retrieved: Retrieved
-    pairs: tuple[RagPair, ...]
-    verdicts: tuple[Verdict, ...]
-    rejections: tuple[Rejection, ...]
     exchanges: tuple[Exchange, ...]
 
 
@@ -128,11 +97,12 @@ async def _make(
         _take_subset(shop)
         await _filter_chunks(shop)
         work_size = len(work)
-        work.assign(_shares(project), rest="success")
-        tally = await _write_examples(shop)
-        counts = {**ledger.as_json(), **tally.as_json()}
+        work.assign(shares(project), rest=SUCCESS)
+        training, held_out = await _write_examples(shop)
+        made = {"training": training.as_json(), "held_out": held_out.as_json()}
+        counts = {**ledger.as_json(), **made}
         outputs.finish(counts, {"documents": corpus.sha256}, staff.token_reports())
-    if not tally.training:
+    if not training.kinds:
         raise NothingMadeError(
             f"no training example came out of {work_size} chunks",
             hint=f"the reasons stand in {folder / REJECTED}",
@@ -163,17 +133,6 @@ class _Shop:
         """Chunks to work on with their roles, in the order of work."""
         for chunk_id, role in self.work:
             yield self.corpus.base.chunk(chunk_id), role
-
-
-def _shares(project: Project) -> dict[str, float]:
-    settings = project.rag_data
-    failures = settings.rag_failure_percentage
-    return {
-        "memory": failures * settings.answer_from_memory,
-        "failure": failures * (1.0 - settings.answer_from_memory),
-        "partial": settings.rag_partial_percentage,
-        "abstain": settings.rag_abstain_percentage,
-    }
 
 
 def _take_subset(shop: _Shop) -> None:
@@ -225,14 +184,20 @@ def _note_judgement(shop: _Shop, judged: Judged) -> None:
     shop.ledger.drop(Rejection(FILTER, chunk.id, code, judgement.reason))
 
 
-async def _write_examples(shop: _Shop) -> Tally:
+async def _write_examples(shop: _Shop) -> tuple[Tally, Tally]:
     """Have every chunk on the list written about, and the groups rendered as they fill."""
-    tally = Tally()
-    training = _Grouping(shop, shop.outputs.training, tally.training)
-    held_out = _Grouping(shop, shop.outputs.held_out, tally.held_out)
+    project, teacher, corpus = shop.project, shop.staff.teacher, shop.corpus
+    training = Grouping(shop.outputs.training, project, teacher, corpus.counter)
+    held_out = Grouping(shop.outputs.held_out, project, teacher, corpus.counter)
+    keep = project.rag_data.ungrounded == "keep"
+
+    async def step(work: tuple[Chunk, str]) -> Written:
+        brief, retrieved = prepare(*work, corpus, shop.work, project)
+        return await write(brief, retrieved, teacher, shop.detector, keep=keep)
+
     async for outcome in run(
         shop.chunks(),
-        lambda work: _write(shop, *work),
+        step,
         identify=lambda work: work[0].id,
         stage=WRITE,
         in_flight=shop.in_flight,
@@ -245,57 +210,10 @@ async def _write_examples(shop: _Shop) -> Tally:
         written = outcome.result
         _note_written(shop, written)
         if written.pairs:
-            side = held_out if shop.corpus.is_held_out(written.brief.chunk) else training
-            side.add(written)
+            (held_out if corpus.is_held_out(written.brief.chunk) else training).add(written)
     training.flush()
     held_out.flush()
-    return tally
-
-
-async def _write(shop: _Shop, chunk: Chunk, role: str) -> Written:
-    """Find passages, have the teacher write, check every pair."""
-    kind, from_memory = _ROLES[role]
-    settings, seed = shop.project.rag_data, shop.project.system.seed
-    held_out = shop.corpus.is_held_out(chunk)
-    retrieved = simulate_retrieval(
-        shop.corpus.base,
-        chunk,
-        kind,
-        max_chunks=settings.rag_max_chunks,
-        random=generator(seed, "retrieval", chunk.id),
-        draw=shop.work.draw,
-        # What is held out is seen by no training example, not even as a distractor.
-        allowed=lambda other: held_out or not shop.corpus.is_held_out(other),
-    )
-    pairs_wanted = settings.questions_per_chunk
-    brief = RagBrief(chunk, kind, retrieved.passages, from_memory, pairs_wanted)
-    log: list[Exchange] = []
-    reply = await shop.staff.teacher.recorded(log).rag_question_answer(brief)
-    written = Written(brief, retrieved, (), (), (), tuple(log))
-    return _checked(written, reply.pairs, shop.detector, keep=settings.ungrounded == "keep")
-
-
-def _checked(
-    written: Written, pairs: Iterable[RagPair], detector: LexicalDetector, *, keep: bool
-) -> Written:
-    """`written` with the pairs that passed, and why the others did not.
-
-    `keep` keeps pairs that only the detector is against.
-    """
-    passed: list[tuple[RagPair, Verdict]] = []
-    rejections: list[Rejection] = []
-    for pair in pairs:
-        verdict, rejection = verify(pair, written.brief, detector)
-        if verdict is not None and (rejection is None or keep):
-            passed.append((pair, verdict))
-        elif rejection is not None:
-            rejections.append(rejection)
-    return replace(
-        written,
-        pairs=tuple(pair for pair, _ in passed),
-        verdicts=tuple(verdict for _, verdict in passed),
-        rejections=tuple(rejections),
-    )
+    return training.tally, held_out.tally
 
 
 def _note_written(shop: _Shop, written: Written) -> None:
@@ -303,7 +221,7 @@ def _note_written(shop: _Shop, written: Written) -> None:
     brief = written.brief
     for rejection in written.rejections:
         shop.ledger.drop(rejection)
-    shop.ledger.keep("check", len(written.pairs))
+    shop.ledger.keep(CHECK, len(written.pairs))
     if written.pairs:
         shop.ledger.keep(WRITE)
     else:
@@ -328,101 +246,3 @@ def _note_written(shop: _Shop, written: Written) -> None:
         "rejected": [rejection.reason for rejection in written.rejections],
     }
     shop.outputs.debug(brief.kind, record, written.exchanges)
-
-
-@dataclass
-class Count:
-    """Examples of one side by kind, and their tokens."""
-
-    kinds: Counter[str] = field(default_factory=Counter)
-    tokens: int = 0
-    learned_tokens: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.kinds)
-
-    def as_json(self) -> dict[str, Any]:
-        """Counts by name."""
-        return {
-            "examples": self.kinds.total(),
-            "kinds": {
-                kind: self.kinds[kind] for kind in ("success", "failure", "partial", "abstain")
-            },
-            "tokens": self.tokens,
-            "learned_tokens": self.learned_tokens,
-        }
-
-
-@dataclass
-class Tally:
-    """What was made, on both sides of the split."""
-
-    training: Count = field(default_factory=Count)
-    held_out: Count = field(default_factory=Count)
-
-    def as_json(self) -> dict[str, Any]:
-        """Counts of both sides."""
-        return {"training": self.training.as_json(), "held_out": self.held_out.as_json()}
-
-
-class _Grouping:
-    """Collects items until a group is full, then renders and writes it."""
-
-    def __init__(self, shop: _Shop, side: Side, count: Count) -> None:
-        self._shop = shop
-        self._side = side
-        self._count = count
-        self._group: list[Written] = []
-        settings = shop.project.rag_data
-        self._form = settings.chat_format()
-        self._layout = Layout(
-            settings.final_assistant_prompts,
-            settings.passage_form,
-            settings.train_on_user,
-            settings.trailing_turns,
-            shop.project.system.seed,
-        )
-
-    def add(self, written: Written) -> None:
-        """Add one item; a full group is written."""
-        self._group.append(written)
-        if len(self._group) == self._shop.project.rag_data.num_items_per_group:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what has been collected."""
-        items = [_item(written) for written in self._group]
-        for written, conversation in zip(
-            self._group, conversations(items, self._layout), strict=True
-        ):
-            segments = render(conversation, self._form)
-            self._side.write(segments, self._example(written))
-            self._count.kinds[written.brief.kind] += 1
-            for segment in segments:
-                tokens = self._shop.corpus.counter.count(segment.text)
-                self._count.tokens += tokens
-                self._count.learned_tokens += tokens if segment.label else 0
-        self._group.clear()
-
-    def _example(self, written: Written) -> Example:
-        brief, teacher = written.brief, self._shop.staff.teacher
-        return Example(
-            id=f"{brief.id}/{brief.kind}",
-            kind=brief.kind,
-            conversation=own_conversation(_item(written), self._layout),
-            passages=brief.passages,
-            verdicts=written.verdicts,
-            provenance=Provenance(
-                chunk_id=brief.chunk.id,
-                document_id=brief.chunk.document_id,
-                teacher=teacher.name,
-                query=written.retrieved.query,
-                gold_position=written.retrieved.gold_position,
-                prompt=teacher.fingerprint("rag_question_answer"),
-            ),
-        )
-
-
-def _item(written: Written) -> Item:
-    turns = tuple(QuestionAnswer(p.question, p.answer, p.thought_process) for p in written.pairs)
-    return Item(written.brief.id, written.brief.passages, turns)

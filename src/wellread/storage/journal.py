@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +26,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from wellread.errors import StorageError
+from wellread.storage.ownership import sole_owner
 
 _VERSION = 1
 _APPLICATION = 0x77656C6C  # "well": the file's owner, in the header that `file` prints
@@ -42,7 +41,6 @@ CREATE TABLE IF NOT EXISTS calls (
     reply   TEXT NOT NULL
 )
 """
-_open_paths: set[Path] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Journal:
         self._busy = False
         self._loop: asyncio.AbstractEventLoop | None = None
         with self._stack:
-            self._stack.enter_context(_sole_owner(path))
+            self._stack.enter_context(sole_owner(path))
             with _journal_errors(path):
                 self._reader = self._connect()
                 self._writer = self._connect()
@@ -238,54 +236,3 @@ def _hint(error: sqlite3.Error, path: Path) -> str:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "another program holds this file open for writing; close it, then run again"
     return ""
-
-
-@contextlib.contextmanager
-def _sole_owner(path: Path) -> Iterator[None]:
-    """Hold the lock file beside `path`; StorageError names the process that has it already."""
-    lock_path = path.with_name(path.name + ".lock")
-    real = lock_path.resolve()
-    # The system's lock is by process, and closing a second descriptor would drop it.
-    if real in _open_paths:
-        raise _in_use(path, str(os.getpid()))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageError(
-            f"{lock_path}: {error.strerror or error}",
-            hint="choose a folder that you may write to (path.output_dir)",
-        ) from error
-    try:
-        if not _lock(descriptor):
-            raise _in_use(path, os.read(descriptor, 20).decode("ascii", "replace").strip())
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        _open_paths.add(real)
-        try:
-            yield
-        finally:
-            _open_paths.discard(real)
-    finally:
-        os.close(descriptor)
-
-
-def _in_use(path: Path, owner: str) -> StorageError:
-    return StorageError(
-        f"{path}: in use by another run (process {owner or 'unknown'})",
-        hint="wait for it to end, or choose another output folder",
-    )
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file for this process, where the system has record locks (not on Windows)."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        # Not flock: a child process that outlives us would keep the lock.
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
