@@ -46,6 +46,24 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
         assert ended.returncode == 0, f"{command}\n{ended.stderr}"
 
 
+def test_the_result_in_the_readme_is_that_of_the_demo(tmp_path):
+    """Line by line; spaces between columns do not matter."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "wellread", "demo", "-q"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = {" ".join(line.split()) for line in ended.stdout.splitlines()}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = re.search(r"(?ms)^```\n(stage .*?)^```", readme)
+    assert table
+    lines = [" ".join(line.split()) for line in table[1].splitlines() if line.strip()]
+    assert [line for line in lines if line not in shown] == []
+
+
 @pytest.mark.parametrize(("page", "block"), blocks("yaml"))
 def test_every_configuration_shown_is_valid(tmp_path, page, block):
     (tmp_path / "docs").mkdir()

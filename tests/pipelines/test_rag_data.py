@@ -19,6 +19,7 @@ from wellread.errors import InputError, NothingMadeError, StorageError
 from wellread.pipelines.project import read_project
 from wellread.pipelines.rag_data import make_rag_data
 from wellread.storage.files import read_jsonl
+from wellread.storage.ownership import sole_owner
 
 ONE_CHUNK = document(0).split("## Data")[0]
 
@@ -469,6 +470,18 @@ def test_an_output_folder_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(StorageError, match="out"):
         make_rag_data(project(tmp_path / "in", tmp_path / "out"))
+
+
+def test_two_runs_cannot_write_the_same_folder_at_once(tmp_path):
+    out, _ = run(tmp_path, 2)
+    before = hashes(out)
+    with (
+        sole_owner(out / ".wellread"),
+        pytest.raises(StorageError, match=f"another run.*{os.getpid()}"),
+    ):
+        make_rag_data(project(tmp_path / "in", out))
+    assert hashes(out) == before
+    run(tmp_path, 2)
 
 
 def test_relative_folders_are_taken_from_the_folder_of_the_configuration(tmp_path):

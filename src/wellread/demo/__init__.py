@@ -2,8 +2,9 @@
 
 They ship with the package so that the first run needs no files of one's own. Company, products
 and people are invented; `rechargeable-batteries.md`, `units-of-electricity.txt` and
-`history-of-the-battery.md` hold public facts. One paragraph stands in two policies, almost word
-for word, so that the report of near-duplicates has something to say.
+`history-of-the-battery.md` hold public facts. One paragraph stands in two policies, and one
+answer of the FAQ stands there twice, almost word for word, so that the report of near-duplicates
+has something to say.
 """
 
 from pathlib import Path

@@ -133,7 +133,7 @@ class _Crew(Generic[T, R]):
                 self._window[place] = await self._outcome(record)
                 if place == self._yielded:
                     self._arrived.set()
-                if self._begun - self._yielded > len(self._workers):
+                if self._begun - self._yielded > 2 * len(self._workers):
                     # A step that never waits would fill the window before the reader had a turn.
                     await asyncio.sleep(0)
         except asyncio.CancelledError:

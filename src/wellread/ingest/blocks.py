@@ -116,6 +116,8 @@ def _chapter_line(text: str, start: int, end: int) -> int:
     "CHAPTER I." may stand over its name in one paragraph of two lines.
     """
     stop = text.find("\n", start, end)
+    if stop + 1 in (0, end):
+        return start
     line = text[start:stop].strip()
     if len(line) > _MAX_CHAPTER or not (_CHAPTER_LINE.fullmatch(line) or _SCENE.fullmatch(line)):
         return start

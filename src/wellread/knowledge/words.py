@@ -28,11 +28,12 @@ from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.knowledge.store import ChunkStore, IndexRow, Position
 from wellread.storage.files import read_json, storage_errors, write_json
+from wellread.storage.memory import release_memory
 
 FOLDER = "words"
 _POSITION = "position.json"
 _HEAP_BYTES = 20_000_000
-_BATCH_CHARACTERS = 8_000_000
+_BATCH_CHARACTERS = 2_000_000
 _LOCK_TRIES = 600
 _LOCK_PAUSE_S = 0.1
 
@@ -109,6 +110,7 @@ class WordIndex:
         finally:
             if writer is not None:
                 writer.wait_merging_threads()
+                release_memory()
 
     def _lock(self, tries: int) -> tantivy.IndexWriter | None:
         for attempt in range(tries):
@@ -160,6 +162,7 @@ class WordIndex:
             writer.commit()
         except ValueError as error:
             raise StorageError(f"{self._folder}: {error}") from error
+        release_memory()
         return Position(reached, goal.removal)
 
     # -- searching

@@ -31,7 +31,8 @@ from wellread.storage.ownership import sole_owner
 _VERSION = 1
 _APPLICATION = 0x77656C6C  # "well": the file's owner, in the header that `file` prints
 _MAX_ROWS = 256
-_WAIT_S = 0.005
+# A commit costs a third of a millisecond of CPU time however many rows it holds.
+_WAIT_S = 0.01
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
