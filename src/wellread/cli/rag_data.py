@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,12 @@ EXTRACTIVE = (
     "The extractive teacher wrote this by rule: good for trying out, not for a final model.\n"
     "For that, give an endpoint in models.large."
 )
+
+
+def _mostly_filtered(counts: dict[str, Any]) -> bool:
+    """Whether the filter left less than a third; rules find little in stories, for one."""
+    account = counts["stages"].get("filter", {"in": 0, "on": 0})
+    return bool(3 * account["on"] < account["in"])
 
 
 def rag_data(
@@ -40,6 +46,8 @@ def rag_data(
         say()
         if project.teacher == "extractive":
             say(EXTRACTIVE)
+        if _mostly_filtered(report.counts):
+            say("Most chunks hold nothing to ask about: see their reasons in rejected.jsonl.")
         say(f"Written to {report.folder}. {report.new_calls:,} calls were paid for in this run.")
         say(f"Look at it with: wellread inspect {report.folder}")
     if report.failed:
