@@ -194,6 +194,18 @@ def test_a_model_that_answers_nonsense_loses_records_with_their_reason(tmp_path)
     assert set(reasons) == {"not_the_schema"}
 
 
+def test_what_failed_for_good_is_asked_again_only_on_demand(tmp_path):
+    with LoopbackServer(answer_on_the_wire, faults=Faults(rate_length=1.0)) as server:
+        with pytest.raises(NothingMadeError):
+            make_rag_data(served(tmp_path, server, count=2))
+    with LoopbackServer(answer_on_the_wire) as server:
+        with pytest.raises(NothingMadeError):
+            make_rag_data(served(tmp_path, server, count=2))
+        assert server.stats.requests == 0
+        report = make_rag_data(served(tmp_path, server, count=2), retry_failures=True)
+    assert report.counts["training"]["examples"] > 0
+
+
 def test_a_question_that_leans_on_the_text_is_sent_back_and_mended(tmp_path):
     def leaning(request):
         said = answer_on_the_wire(request)

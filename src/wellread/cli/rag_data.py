@@ -23,6 +23,9 @@ def _mostly_filtered(counts: dict[str, Any]) -> bool:
 
 def rag_data(
     config: Annotated[Path, typer.Argument(help="The configuration file.")],
+    retry_failures: Annotated[
+        bool, typer.Option("--retry-failures", help="Ask again what failed for good before.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -36,7 +39,7 @@ def rag_data(
     from wellread.pipelines.rag_data import make_rag_data
 
     project = read_project(config)
-    report = make_rag_data(project, progress=progress(quiet))
+    report = make_rag_data(project, retry_failures=retry_failures, progress=progress(quiet))
     if as_json:
         print_json({"folder": report.folder, "counts": report.counts, "failed": report.failed})
     if not quiet:

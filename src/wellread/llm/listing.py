@@ -8,7 +8,7 @@ import aiohttp
 import orjson
 
 from wellread.errors import AuthenticationError, EndpointError
-from wellread.llm.endpoint import Endpoint
+from wellread.llm.endpoint import Endpoint, Secret
 
 _PATIENCE_S = 20.0
 _MOST_BYTES = 4_000_000
@@ -21,7 +21,7 @@ async def list_models(endpoint: Endpoint) -> tuple[str, ...]:
     server of this kind.
     """
     key = endpoint.read_key()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {"Authorization": Secret(f"Bearer {key}")} if key else {}
     url = f"{endpoint.base_url}/models"
     timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
     try:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,25 +72,28 @@ def make_rag_data(
     project: Project,
     *,
     models: Mapping[str, ChatModel] | None = None,
+    retry_failures: bool = False,
     progress: Progress | None = None,
 ) -> RagDataReport:
     """Make the data of `project` in its output folder.
 
-    `models` (`small`, `large`) answer in place of the project's endpoints. Raises
+    `models` (`small`, `large`) answer in place of the project's endpoints. `retry_failures` makes
+    calls again that failed for good before, such as replies that were cut off. Raises
     NothingMadeError where every chunk was dropped; the files are there all the same.
     """
-    return asyncio.run(_make(project, models, progress or Progress.silent()))
+    staff = hire(project, models, retry_failures=retry_failures)
+    return asyncio.run(_make(project, staff, progress or Progress.silent()))
 
 
 async def _make(
-    project: Project, models: Mapping[str, ChatModel] | None, progress: Progress
+    project: Project, hired: AbstractAsyncContextManager[Staff], progress: Progress
 ) -> RagDataReport:
     folder = project.path.output_dir
     async with contextlib.AsyncExitStack() as stack:
         outputs = stack.enter_context(Outputs(project))
         ledger = Ledger(outputs.rejected)
         work = stack.enter_context(Worklist(folder / ".work.sqlite", project.system.seed))
-        staff = await stack.enter_async_context(hire(project, models))
+        staff = await stack.enter_async_context(hired)
         corpus = build_corpus(project, work, ledger, folder / "knowledge_base", progress)
         stack.callback(corpus.base.close)
         detector = LexicalDetector(project.checks)

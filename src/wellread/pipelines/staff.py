@@ -40,11 +40,15 @@ class Staff:
 
 @contextlib.asynccontextmanager
 async def hire(
-    project: Project, models: Mapping[str, ChatModel] | None = None
+    project: Project,
+    models: Mapping[str, ChatModel] | None = None,
+    *,
+    retry_failures: bool = False,
 ) -> AsyncIterator[Staff]:
     """The teacher of `project`; connections and journal are closed at the end.
 
-    `models` answer in place of the project's endpoints.
+    `models` answer in place of the project's endpoints. `retry_failures` makes calls again that
+    failed for good in an earlier run.
     """
     if project.teacher == "extractive" and models is None:
         yield Staff(ExtractiveTeacher(), {})
@@ -54,10 +58,12 @@ async def hire(
         journal = stack.enter_context(Journal(project.path.output_dir / JOURNAL))
         kept: dict[str, JournaledModel] = {}
         for name, model in (models or {}).items():
-            kept[name] = JournaledModel(model, journal, UsageMeter(model.name), spending)
+            kept[name] = JournaledModel(
+                model, journal, UsageMeter(model.name), spending, retry_failures=retry_failures
+            )
         for name, endpoint in project.models.items() if models is None else ():
             limited = with_concurrency(endpoint, project.system.concurrency_limit)
-            opened = open_model(limited, journal, spending=spending)
+            opened = open_model(limited, journal, spending=spending, retry_failures=retry_failures)
             kept[name] = await stack.enter_async_context(opened)
         meters = {name: model.meter for name, model in kept.items()}
         yield Staff(model_teacher(project, kept), meters)

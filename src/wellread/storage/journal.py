@@ -31,8 +31,10 @@ from wellread.storage.ownership import sole_owner
 _VERSION = 1
 _APPLICATION = 0x77656C6C  # "well": the file's owner, in the header that `file` prints
 _MAX_ROWS = 256
-# A commit costs a third of a millisecond of CPU time however many rows it holds.
-_WAIT_S = 0.01
+# A commit costs a third of a millisecond of CPU time however many rows it holds, so a few
+# milliseconds' rows share one.
+_WAIT_S = 0.002
+_ENOUGH_ROWS = 64
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -141,7 +143,7 @@ class Journal:
         return await done
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand what waits to the writer thread; `_finish` comes back here while there is more."""
+        """Hand what waits to the writer thread; `_finish` has us called until nothing waits."""
         batch = self._waiting[:_MAX_ROWS]
         del self._waiting[:_MAX_ROWS]
         self._busy = bool(batch)
@@ -162,7 +164,10 @@ class Journal:
                 done.set_result(Entry(row.number, row.reply))
             else:
                 done.set_exception(error)
-        self._flush(loop)
+        if len(self._waiting) < _ENOUGH_ROWS:
+            loop.call_later(_WAIT_S, self._flush, loop)
+        else:
+            self._flush(loop)
 
     def _commit(self, rows: list[_Row]) -> None:
         """One statement, one commit, one release of the interpreter lock.

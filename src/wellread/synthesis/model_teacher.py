@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 
@@ -156,7 +157,7 @@ class ModelTeacher:
         sampling = _SAMPLING[task]
         if self.completion_mode and self.use_stop:
             sampling = replace(sampling, stop=_STOP)
-        schema = None if self.completion_mode else output.model_json_schema()
+        schema = None if self.completion_mode else _schema(output)
         return ChatRequest(messages, sampling, schema, completion=self.completion_mode)
 
     async def _ask(
@@ -167,6 +168,12 @@ class ModelTeacher:
             model = _Recorder(model, task, self.log)
         value, _ = await ask(model, request, output, parse_text=parse_text)
         return value
+
+
+@lru_cache(maxsize=16)
+def _schema(output: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a task's output; making it costs more than a whole call."""
+    return output.model_json_schema()
 
 
 @dataclass(frozen=True)
