@@ -192,6 +192,8 @@ def test_a_model_that_answers_nonsense_loses_records_with_their_reason(tmp_path)
         make_rag_data(served(tmp_path, server, count=2))
     reasons = Counter(row["reason"] for row in rows(tmp_path / "out" / "rejected.jsonl"))
     assert set(reasons) == {"not_the_schema"}
+    log = (tmp_path / "out" / "debug_outputs" / "rag_convs.yaml").read_text()
+    assert log.count('"full_response": "Bananas are yellow."') > 6
 
 
 def test_what_failed_for_good_is_asked_again_only_on_demand(tmp_path):

@@ -27,7 +27,7 @@ from typing import Any
 from wellread.checks.lexical import LexicalDetector
 from wellread.engine.progress import Progress
 from wellread.engine.run import Failed, in_flight_for, run
-from wellread.errors import NothingMadeError
+from wellread.errors import EndpointError, ModelError, NothingMadeError, NotPossibleError
 from wellread.llm.chat import ChatModel
 from wellread.pipelines.corpus import Corpus, build_corpus
 from wellread.pipelines.grouping import Grouping, Tally
@@ -47,10 +47,10 @@ WRITE = "write"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the filter said of a chunk, and the calls that took."""
+    """What the filter said of a chunk, or why it could not, and the calls that took."""
 
     chunk: Chunk
-    judgement: ChunkJudgement
+    judgement: ChunkJudgement | ModelError
     exchanges: tuple[Exchange, ...]
 
 
@@ -155,7 +155,12 @@ async def _filter_chunks(shop: _Shop) -> None:
 
     async def judge(chunk: Chunk) -> Judged:
         log: list[Exchange] = []
-        judgement = await shop.staff.teacher.recorded(log).filter_chunk(chunk)
+        try:
+            judgement = await shop.staff.teacher.recorded(log).filter_chunk(chunk)
+        except EndpointError:
+            raise
+        except ModelError as error:
+            return Judged(chunk, error, tuple(log))
         return Judged(chunk, judgement, tuple(log))
 
     chunks = (chunk for chunk, _ in shop.chunks())
@@ -177,6 +182,11 @@ async def _filter_chunks(shop: _Shop) -> None:
 
 def _note_judgement(shop: _Shop, judged: Judged) -> None:
     chunk, judgement = judged.chunk, judged.judgement
+    if isinstance(judgement, ModelError):
+        shop.outputs.debug(FILTER, {"id": chunk.id, "failed": judgement.reason}, judged.exchanges)
+        shop.ledger.fail(_rejection(FILTER, chunk.id, judgement))
+        shop.work.drop(chunk.id)
+        return
     verdict = {"id": chunk.id, "suitable": judgement.suitable, "reason": judgement.reason}
     shop.outputs.debug(FILTER, {**verdict, "text": chunk.text}, judged.exchanges)
     if judgement.suitable:
@@ -186,6 +196,10 @@ def _note_judgement(shop: _Shop, judged: Judged) -> None:
     # A model gives a sentence, which cannot be counted by; the extractive teacher gives a code.
     code = judgement.reason if judgement.reason.isidentifier() else "unsuitable"
     shop.ledger.drop(Rejection(FILTER, chunk.id, code, judgement.reason))
+
+
+def _rejection(stage: str, chunk_id: str, error: ModelError) -> Rejection:
+    return Rejection(stage, chunk_id, error.reason, error.message)
 
 
 async def _write_examples(shop: _Shop) -> tuple[Tally, Tally]:
@@ -226,7 +240,10 @@ def _note_written(shop: _Shop, written: Written) -> None:
     for rejection in written.rejections:
         shop.ledger.drop(rejection)
     shop.ledger.keep(CHECK, len(written.pairs))
-    if written.pairs:
+    if written.failure:
+        lost = not isinstance(written.failure, NotPossibleError)
+        shop.ledger.fail(_rejection(WRITE, brief.id, written.failure), lost=lost)
+    elif written.pairs:
         shop.ledger.keep(WRITE)
     else:
         shop.ledger.drop(Rejection(WRITE, brief.id, "no_pair_passed"))
@@ -248,5 +265,6 @@ def _note_written(shop: _Shop, written: Written) -> None:
         "passages": [p.chunk.id for p in brief.passages],
         "pairs": [pair.model_dump(mode="json") for pair in written.pairs],
         "rejected": [rejection.reason for rejection in written.rejections],
+        "failed": written.failure.reason if written.failure else "",
     }
     shop.outputs.debug(brief.kind, record, written.exchanges)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from wellread.errors import EndpointError, ModelError
 from wellread.pipelines.conversations import Item
 from wellread.pipelines.corpus import Corpus
 from wellread.pipelines.project import Project
@@ -27,7 +28,10 @@ SUCCESS = "success"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one chunk: the pairs that passed, with their verdicts, and those that fell."""
+    """What came of one chunk: the pairs that passed, with their verdicts, and those that fell.
+
+    `failure` is why the teacher wrote nothing usable; the calls it made are there all the same.
+    """
 
     brief: RagBrief
     retrieved: Retrieved
@@ -35,6 +39,7 @@ class Written:
     verdicts: tuple[Verdict, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
+    failure: ModelError | None = None
 
     @property
     def item(self) -> Item:
@@ -80,10 +85,15 @@ async def write(
 ) -> Written:
     """Have `brief` written and checked; `keep` keeps pairs that only the detector is against.
 
-    Raises ModelError where nothing could be written.
+    Raises EndpointError where nobody is served.
     """
     log: list[Exchange] = []
-    reply = await teacher.recorded(log).rag_question_answer(brief)
+    try:
+        reply = await teacher.recorded(log).rag_question_answer(brief)
+    except EndpointError:
+        raise
+    except ModelError as error:
+        return Written(brief, retrieved, exchanges=tuple(log), failure=error)
     written = Written(brief, retrieved, exchanges=tuple(log))
     return _checked(written, reply.pairs, detector, keep=keep)
 
