@@ -41,7 +41,7 @@ _HOMES = {
     "split": "wellread.ingest.chunk",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 one list of names is enough
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -49,6 +49,12 @@ def cut(text: str, options: IngestSettings = SMALL, **fields: object) -> list[Ch
     return [one for one in found if isinstance(one, Chunk)]
 
 
+def test_a_chapter_line_that_ends_the_text_is_read_to_its_end():
+    (found,) = split(Document("d", "CHAPTER I \n"), IngestSettings())
+    assert isinstance(found, Chunk)
+    assert found.text == "CHAPTER I"
+
+
 @given(ANY_TEXT, BUDGETS)
 @settings(max_examples=300, deadline=None)
 def test_every_character_lies_in_a_chunk_or_a_rejection_and_spans_are_exact(text, options):

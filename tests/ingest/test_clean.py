@@ -163,6 +163,55 @@ def test_heads_that_differ_on_left_and_right_pages_go():
     assert clean_pages(pages).text.count("ACME") == clean_pages(pages).text.count("edition") == 0
 
 
+@pytest.mark.parametrize("mark", ["\x02", "\ufffe", "\uffff", "\xad"])
+@pytest.mark.parametrize("end", ["", "\n", " \r\n"])
+def test_what_stands_for_a_hyphen_at_a_line_end_joins_its_word(mark, end):
+    assert clean(f"the bat{mark}{end}tery is full").text == "the battery is full"
+    assert clean(f"{mark} the battery {mark} is full{mark}").text.split() == [
+        "the", "battery", "is", "full"
+    ]  # fmt: skip
+
+
+def test_compounds_broken_at_their_hyphen_keep_it():
+    text = "A built-\nin heater, a round-\ntrip, rounded well-\nness, self-\nless, the but-\nton."
+    kept = "A built-in heater, a round-trip, rounded wellness, selfless, the button."
+    assert clean(text).text == kept
+
+
+def test_words_broken_on_one_page_are_joined_by_the_words_of_another():
+    pages = [(1, "Some far-\nreaching work."), (2, "Nothing is as far-reaching.")]
+    assert clean_pages(pages).text.startswith("Some far-reaching work.")
+
+
+def test_numbered_paragraphs_count_on_over_the_windows_of_a_long_line(monkeypatch):
+    said = "The staff plans the work and the unit does it with great care and in good time."
+    text = " ".join(f"{c}-{n}. {said} {said}" for c in (1, 2) for n in range(1, 41))
+    whole = clean(text)
+    assert whole.done["paragraphs"] == 80
+    monkeypatch.setattr("wellread.ingest.clean._WINDOW", 2_000)
+    parted = clean(text)
+    assert parted.done["paragraphs"] == 80
+    assert parted.text.split() == whole.text.split()
+
+
+def test_noncharacters_are_removed():
+    odd = [*range(0xFDD0, 0xFDF0), *(plane * 0x10000 + 0xFFFE for plane in range(17)), 0x10FFFF]
+    assert clean("a " + "".join(map(chr, odd)) + "b").text == "a b"
+
+
+def test_a_title_that_all_pages_repeat_stays_where_it_is_first():
+    pages = [["User Manual", f"text {n} of a page", f"Page {n}"] for n in "abcd"]
+    kept = drop_running_lines(pages)
+    assert kept[0][0] == "User Manual"
+    assert all("User Manual" not in page for page in kept[1:])
+
+
+def test_a_head_that_repeats_the_title_goes_on_the_first_page_too():
+    pages = [["User Manual", "a"], *(["User Manual", n] for n in "bcd")]
+    pages[0].insert(1, "User Manual 10")
+    assert drop_running_lines(pages)[0] == ["User Manual 10", "a"]
+
+
 def test_two_pages_are_too_few_to_tell_a_running_head():
     assert clean_pages([(1, "Same\none"), (2, "Same\ntwo")]).text.count("Same") == 2
 

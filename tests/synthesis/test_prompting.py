@@ -60,7 +60,7 @@ def test_a_document_cannot_start_a_message_close_its_frame_or_become_a_token():
         ("no part", "starts with a line"),
         ("=== robot ===\nx", "unknown part"),
         ("=== user ===\n{{ text", "unexpected end"),
-        ("=== user ===\n{% for i in range(9) %}{% endfor %}", "runs over a variable"),
+        ("=== user ===\n{% for i in range(9) %}{% endfor %}", "may not use 'for'"),
     ],
 )
 def test_a_prompt_that_cannot_be_used_says_why_and_where(source, said):

@@ -14,6 +14,10 @@ def main() -> None:
     from wellread.cli.app import app
     from wellread.errors import WellreadError
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character gets a stand-in, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except WellreadError as error:
@@ -21,9 +25,3 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; run the same command again to go on where it stopped\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)

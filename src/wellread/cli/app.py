@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from wellread import __version__
 from wellread.cli.chunk import chunk
@@ -13,13 +16,31 @@ from wellread.cli.doctor import doctor
 from wellread.cli.init import init
 from wellread.cli.inspect import inspect
 from wellread.cli.kb import kb
+from wellread.cli.output import say
 from wellread.cli.plan import plan
 from wellread.cli.rag_data import rag_data
 from wellread.cli.read import read
 from wellread.cli.schema import schema
 
+
+class _Verbs(typer.core.TyperGroup):
+    """Runs a verb; what stops it from outside ends with a word and its own exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("\nstopped; run the same command again to go on where it stopped")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # Whoever read our output has gone; nothing is left to be told.
+            sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            raise typer.Exit(141) from None
+
+
 app = typer.Typer(
     name="wellread",
+    cls=_Verbs,
     help="Documents in, a grounded expert model out.\n\nStart with: wellread demo",
     epilog="Exit codes: 0 done, 1 error, 2 wrong input or configuration, 3 done with losses, "
     "4 budget used up, 5 endpoint, 130 interrupted.",

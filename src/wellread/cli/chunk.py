@@ -20,12 +20,22 @@ def chunk(
 
     Example: wellread chunk documents.jsonl chunks.jsonl
     """
+    from pydantic import ValidationError
+
+    from wellread.errors import InputError
     from wellread.ingest.chunk import split
     from wellread.ingest.settings import IngestSettings
     from wellread.records import Document, Rejection
     from wellread.storage.files import JsonlWriter, read_jsonl, read_record
 
-    settings = IngestSettings(chunk_size=chunk_size, chunk_overlap=chunk_overlap)
+    try:
+        settings = IngestSettings(
+            chunk_size=chunk_size,
+            chunk_overlap=chunk_overlap,
+            min_chunk_tokens=min(24, chunk_size // 2),
+        )
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
     rejected = 0
     with JsonlWriter(output) as writer:
         for number, row in read_jsonl(documents):

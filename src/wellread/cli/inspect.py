@@ -57,6 +57,8 @@ def _wanted(path: Path, line: int, kind: str) -> Iterator[Explained]:
 
 def show(examples: Iterator[Explained], *, explain: bool, screen: Console | None = None) -> None:
     """Print examples on stdout, or on another `screen`."""
+    from rich.text import Text
+
     screen = screen or console()
     for shown, explained in enumerate(examples):
         if not shown:
@@ -64,7 +66,7 @@ def show(examples: Iterator[Explained], *, explain: bool, screen: Console | None
         title = f"line {explained.line}"
         if explained.example:
             title += f" · {explained.example.kind} · {explained.example.provenance.chunk_id}"
-        screen.rule(title, align="left")
+        screen.rule(Text(title), align="left")
         for segment in explained.segments:
             screen.print(_masked(segment, screen))
         if explain and explained.example:

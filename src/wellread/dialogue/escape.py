@@ -19,7 +19,11 @@ _KNOWN = re.compile(
     r"|</?(?:start|end)_of_(?:turn|text|image)>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>"
     r"|</?myPT_[a-z_]{1,40}>|<extra_id_\d{1,3}>|<unused\d{1,4}>"
-    r"|\[(?:CLS|SEP|PAD|MASK|UNK)\]",
+    r"|\[(?:CLS|SEP|PAD|MASK|UNK|[gs]MASK|IMG(?:_END|_BREAK)?|/?THINK|ARGS|PREFIX|MIDDLE|SUFFIX)\]"
+    r"|\[(?:BEGIN|END)_[A-Z_]{3,30}\]|\[(?:UNUSED_TOKEN|CONTROL|REF)_\d{1,4}\]|\[\|[a-z]{1,20}\|\]"
+    r"|[\[\]][a-z]?~[!a-z]{0,3}[\[\]]"
+    r"|</?(?:think|tool_call|tool_response|tools|function_call|image|audio|video)>"
+    r"|<(?:sop|eop|eo[ahs]|reserved_\d{1,5}|SPECIAL_\d{1,5}|seed:\w{1,20}|fim_\w{1,20}|file_sep)>",
     re.IGNORECASE,
 )
 

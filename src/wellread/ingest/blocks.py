@@ -28,6 +28,7 @@ _FENCE = re.compile(r"^ {0,3}(`{3,12}|~{3,12})([^\n]*)", re.MULTILINE)
 _MARKED_HEADING = re.compile(r"(#{1,6})[ \t]+\S")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
 _MAYBE_SPECIAL = re.compile(r"[ \t]*(?:[#|]|[-*+•▪◦‣●■–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])")
+_SPECIAL_LINE = re.compile(rf"\n{_MAYBE_SPECIAL.pattern}")
 _CHAPTER = re.compile(
     r"(?:chapter|part|section|appendix|annex|book|act|scene|preface|introduction|glossary|"
     r"kapitel|teil|abschnitt|anhang|aufzug|szene|scene|chapitre|partie|annexe|capítulo|"
@@ -71,11 +72,15 @@ def _fences(text: str) -> Iterator[tuple[int, int]]:
 def _between(text: str, start: int, end: int) -> Iterator[Block]:
     """Blocks of a stretch without fenced code: paragraphs are what blank lines part."""
     for gap in _GAP.finditer(text, start, end):
-        if gap.start() > start and not text[start : gap.start()].isspace():
+        if gap.start() > start and not _is_blank(text, start, gap.start()):
             yield from _paragraph(text, start, gap.start())
         start = gap.end()
-    if start < end and not text[start:end].isspace():
+    if start < end and not _is_blank(text, start, end):
         yield from _paragraph(text, start, end)
+
+
+def _is_blank(text: str, start: int, end: int) -> bool:
+    return text[start].isspace() and text[start:end].isspace()
 
 
 def _paragraph(text: str, start: int, end: int) -> Iterator[Block]:
@@ -93,6 +98,10 @@ def _paragraph(text: str, start: int, end: int) -> Iterator[Block]:
 
 def _groups(text: str, start: int, end: int) -> Iterator[Block]:
     """Lines of one kind that belong together; each item and each heading starts a new group."""
+    if not _MAYBE_SPECIAL.match(text, start, end) and not _SPECIAL_LINE.search(text, start, end):
+        if start < end:
+            yield Block(start, end, "text")
+        return
     kind: BlockKind = "text"
     for line_start, line_end in _lines(text, start, end):
         own, level = _kind_of_line(text, line_start, line_end)

@@ -182,7 +182,7 @@ class _Packer:
 
 
 def _tokens(units: list[Unit]) -> float:
-    return sum(unit.tokens for unit in units)
+    return sum(unit.tokens for unit in units) if units else 0.0
 
 
 def _chunk(document: Document, units: list[Unit], counter: Counter, starts: list[int]) -> Chunk:

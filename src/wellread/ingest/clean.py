@@ -19,15 +19,17 @@ from dataclasses import dataclass, field
 from wellread.ingest.characters import mend_characters
 from wellread.ingest.contents import drop_contents
 from wellread.ingest.gutenberg import unwrap_book
-from wellread.ingest.lines import join_broken_words, join_spaced_words
+from wellread.ingest.lines import join_broken_words, join_spaced_words, join_words_of_pages
 from wellread.ingest.running import drop_blank_notes, drop_inline_heads, drop_running_lines
-from wellread.ingest.structure import has_no_lines, recover_structure
+from wellread.ingest.structure import Numbering, has_no_lines, recover_structure
 from wellread.records import PageSpan
 
 _INLINE_BULLET = re.compile(r"(?<=[—:]) (?=• )")
 _FULL_LINE = 60
 _WINDOW = 4_000_000
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_FAR = 100_000
+_SENTENCE = re.compile(r"[a-z]\. ")
+_EMPTY_LINES = re.compile(r"\n\n\n+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,12 @@ def clean(text: str) -> Cleaned:
     text = book.text if book else text
     text = join_broken_words(_tidy(text), done)
     if has_no_lines(text):
-        text = "".join(_recovered(part, done) for part in _windows(text))
+        numbering = Numbering()
+        text = "".join(_recovered(part, done, numbering) for part in _windows(text))
         text = _tidy(text)
     else:
-        text = _tidy(_part_bullets(drop_contents(drop_blank_notes(text), done)))
+        mended = _part_bullets(drop_contents(drop_blank_notes(text), done))
+        text = text if mended is text else _tidy(mended)
     return Cleaned(text, fields=book.fields if book else {}, done=done)
 
 
@@ -68,12 +72,14 @@ def clean_pages(pages: Sequence[tuple[int, str]]) -> Cleaned:
     kept = drop_running_lines(lines)
     if removed := sum(map(len, lines)) - sum(map(len, kept)):
         done["running_lines"] = removed
+    bodies = [
+        _tidy(_part_bullets(drop_contents(drop_blank_notes("\n".join(rest)), done))).strip()
+        for rest in kept
+    ]
     parts: list[str] = []
     spans: list[PageSpan] = []
     at = 0
-    for (number, _), rest in zip(pages, kept, strict=True):
-        body = _part_bullets(drop_contents(drop_blank_notes("\n".join(rest)), done))
-        body = join_broken_words(_tidy(body).strip(), done)
+    for (number, _), body in zip(pages, join_words_of_pages(bodies, done), strict=True):
         if not body:
             continue
         glue = _glue(parts[-1], body) if parts else ""
@@ -84,18 +90,19 @@ def clean_pages(pages: Sequence[tuple[int, str]]) -> Cleaned:
     return Cleaned("".join(parts), tuple(spans), done=done)
 
 
-def _recovered(text: str, done: dict[str, int]) -> str:
+def _recovered(text: str, done: dict[str, int], numbering: Numbering) -> str:
     """Text without lines gets the lines it has lost."""
     text = drop_inline_heads(drop_blank_notes(text), done)
     text = join_spaced_words(drop_contents(text, done), done)
-    return recover_structure(text, done)
+    return recover_structure(text, done, numbering)
 
 
 def _windows(text: str) -> Iterator[str]:
-    """Stretches that end at a space, so that one line of 50 MB needs memory for one of them."""
+    """Stretches that end with a sentence, so that a line of 50 MB needs memory for one of them."""
     start = 0
     while len(text) - start > _WINDOW:
-        end = text.find(" ", start + _WINDOW) + 1 or len(text)
+        sentence = _SENTENCE.search(text, start + _WINDOW, start + _WINDOW + _FAR)
+        end = sentence.end() if sentence else text.find(" ", start + _WINDOW) + 1 or len(text)
         yield text[start:end]
         start = end
     yield text[start:]
@@ -110,7 +117,7 @@ def _tidy(text: str) -> str:
     """No white space at line ends, at most one empty line, nothing at both ends."""
     if unicodedata.is_normalized("NFC", text) is False:
         text = unicodedata.normalize("NFC", text)
-    if " \n" in text or "\t\n" in text:
+    if " \n" in text or ("\t" in text and "\t\n" in text):
         text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     if "\n\n\n" in text:
         text = _EMPTY_LINES.sub("\n\n", text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 _LEADER = re.compile(
-    r"(?:\.{4,}|(?:\. ){4,}\.?|…{2,})"
+    r"(?:\.\.\.\.+|\. \. \. \. (?:\. )*\.?|……+)"
     r"(?:\s*(?:[A-Z][a-z]+-\s?)?[A-Z]?[\divxl]{0,6}(?:-\d{1,3})?(?![\w.]))?"
 )
+_DOTS = re.compile(r"\.\.\.\.+|\. \. \. \. (?:\. )*\.?|……+")
 _NEAR = 260
 _MIN_ENTRIES = 4
 _TITLE = re.compile(r"(?:\b(?:table of )?contents(?: page)?\W*)", re.IGNORECASE)
@@ -36,7 +37,7 @@ def drop_contents(text: str, done: dict[str, int]) -> str:
         parts.append(text[at : _start_of_entries(text, at, group[0].start())].rstrip(" "))
         at = group[-1].end()
     parts.append(text[at:])
-    return re.sub(r"\.{4,}|(?:\. ){4,}\.?|…{2,}", "...", "\n\n".join(parts))
+    return _DOTS.sub("...", "\n\n".join(parts))
 
 
 def _is_next_entry(between: str) -> bool:

@@ -23,16 +23,22 @@ class File:
     detail: str = ""
 
 
-def find_files(folder: Path, settings: IngestSettings) -> list[File]:
-    """Every file below `folder` that the patterns allow, sorted by path."""
+def find_files(folder: Path, settings: IngestSettings, *, skip: Path | None = None) -> list[File]:
+    """Every file below `folder` that the patterns allow, sorted by path.
+
+    The folder `skip` is left out: what we write is no document.
+    """
     if not folder.is_dir():
         what = "not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}", hint="name a folder of documents")
     root = folder.resolve()
+    skipped = skip.resolve() if skip else None
     found = []
     for here, folders, names in os.walk(folder):
         linked = [name for name in folders if (Path(here) / name).is_symlink()]
         folders[:] = sorted(set(folders) - set(linked))
+        if skipped is not None:
+            folders[:] = [name for name in folders if (Path(here) / name).resolve() != skipped]
         for name in [*names, *linked]:
             path = Path(here) / name
             file_id = _readable(path.relative_to(folder).as_posix())

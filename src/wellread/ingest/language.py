@@ -99,7 +99,9 @@ def _by_small_words(sample: str) -> str:
     """The language whose small words are commonest, where it leads clearly."""
     words = Counter(_WORD.findall(sample.lower()))
     total = sum(words.values())
-    hits = {code: sum(words[word] for word in small) for code, small in _WORDS.items()}
+    hits = {
+        code: sum(words[word] for word in words.keys() & small) for code, small in _WORDS.items()
+    }
     first, second = sorted(hits, key=lambda code: hits[code], reverse=True)[:2]
     clear = hits[first] >= _LEAD * hits[second]
     enough = hits[first] >= _MIN_HITS and hits[first] >= _MIN_SHARE * total

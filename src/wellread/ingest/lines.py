@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
 
-_BROKEN = re.compile(r"(?<=[^\W\d_])[-‐]\n[ \t]*(?=[^\W\d_])")
-_SPACED = re.compile(r"(?<=[^\W\d_])- (?=[^\W\d_])")
+_BROKEN = re.compile(r"[-‐]\n(?<=[^\W\d_]..)[ \t]*(?=[^\W\d_])", re.DOTALL)
+_SPACED = re.compile(r"- (?<=[^\W\d_]..)(?=[^\W\d_])")
 _AFTER_OPEN_HYPHEN = frozenset("and or to und oder bis et ou y o e".split())
-_TAIL = re.compile(r"[^\W\d_]+$")
 _HEAD = re.compile(r"[^\W\d_]+")
 _PUNCTUATION = ".,;:!?…()[]{}\"'“”‘’«»„*_|#"
 _OPENS = re.compile(
-    r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s|#{1,6}\s|\|)"
+    r"\s*(?:[•▪◦‣●■–—*]\s|\d{1,2}[-.]\d{1,3}\.?\s+(?=[A-Z\"“(])|\(?\d{1,3}[.)]\s|\(?[a-z]\)\s"
+    r"|#{1,6}\s|\|)"
 )
 _LOOK = 60
-Join = Callable[[str, str, Mapping[str, int]], str | None]
+# Halves of compounds ("built-in", "round-trip") that hyphenation hardly ever parts from a word.
+_COMPOUND_ENDS = frozenset("in up out off on by to of".split())
+_COMPOUND_STARTS = frozenset("half round self well".split())
+_COMPOUND_REST = re.compile(r"(?!about|ish|less|ness|ing)\w{4}")
+_WIDE_GAP = 1.2
+_SHORT_LINE = 0.75
+_PAGE_END = "\n\f\n"
+Join = Callable[[str, str, Set[str]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line; `gap` (from the line above) and `size` are in points, 0 where unknown."""
+
+    text: str
+    gap: float = 0.0
+    size: float = 0.0
+
+
+def join_words_of_pages(pages: Sequence[str], done: dict[str, int]) -> list[str]:
+    """Each page with its broken words joined by what the words of all pages say."""
+    return join_broken_words(_PAGE_END.join(pages), done).split(_PAGE_END) if pages else []
 
 
 def join_broken_words(text: str, done: dict[str, int]) -> str:
@@ -25,7 +48,7 @@ def join_broken_words(text: str, done: dict[str, int]) -> str:
     The document's own words decide: "opera-/tions" is one word where "operations" occurs,
     "well-/known" keeps its hyphen where "well-known" does or where both halves are words.
     """
-    if "-\n" not in text and "‐\n" not in text:
+    if not ("-" in text and "-\n" in text) and "‐\n" not in text:
         return text
     return _mended(_BROKEN, text, done, _joined_at_line_end)
 
@@ -38,15 +61,14 @@ def join_spaced_words(text: str, done: dict[str, int]) -> str:
 def _mended(pattern: re.Pattern[str], text: str, done: dict[str, int], join: Join) -> str:
     """Put what `join` says in place of each break between two halves of a word."""
     breaks = [
-        (broken, tail[0].lower(), head[0])
+        (broken, left.lower(), head[0])
         for broken in pattern.finditer(text)
-        if (tail := _TAIL.search(text[max(0, broken.start() - _LOOK) : broken.start()]))
+        if (left := _word_before(text, broken.start()))
         and (head := _HEAD.match(text, broken.end(), broken.end() + _LOOK))
     ]
     if not breaks:
         return text
-    known = _words_of(text)
-    known.subtract(right.lower() for _, _, right in breaks)
+    known = _words_around(text, breaks)
     parts: list[str] = []
     at = 0
     for broken, left, right in breaks:
@@ -58,57 +80,89 @@ def _mended(pattern: re.Pattern[str], text: str, done: dict[str, int], join: Joi
     return "".join([*parts, text[at:]])
 
 
-def _words_of(text: str) -> Counter[str]:
-    """How often each word occurs, in small letters; a broken half keeps its hyphen."""
-    words: Counter[str] = Counter()
-    for word, number in Counter(text.lower().split()).items():
-        words[word.strip(_PUNCTUATION)] += number
-    return words
+def _word_before(text: str, end: int) -> str:
+    """The letters that end at a place, at most 60."""
+    start = end
+    while start > max(0, end - _LOOK) and text[start - 1].isalpha():
+        start -= 1
+    return text[start:end]
 
 
-def _joined_at_line_end(left: str, right: str, known: Mapping[str, int]) -> str:
+def _words_around(text: str, breaks: Sequence[tuple[re.Match[str], str, str]]) -> frozenset[str]:
+    """The words of the text in small letters, but for the second halves of broken ones."""
+    parts: list[str] = []
+    at = 0
+    for broken, _, right in breaks:
+        parts.append(text[at : broken.end()])
+        at = broken.end() + len(right)
+    words = set("".join([*parts, text[at:]]).lower().split())
+    return frozenset(word.strip(_PUNCTUATION) for word in words)
+
+
+def _joined_at_line_end(left: str, right: str, known: Set[str]) -> str:
     low = right.lower()
     if right[0].isupper():
         return "-"
-    if known.get(left + low, 0) > 0:
+    if left + low in known:
         return ""
-    both = min(len(left), len(low)) > 2 and known.get(left, 0) > 0 and known.get(low, 0) > 0
-    return "-" if both or known.get(f"{left}-{low}", 0) > 0 else ""
+    if _is_compound(left, low):
+        return "-"
+    both = min(len(left), len(low)) > 2 and left in known and low in known
+    return "-" if both or f"{left}-{low}" in known else ""
 
 
-def _joined_at_space(left: str, right: str, known: Mapping[str, int]) -> str | None:
+def _is_compound(left: str, right: str) -> bool:
+    if left in _COMPOUND_STARTS:
+        return bool(_COMPOUND_REST.match(right))
+    return len(left) > 2 and right in _COMPOUND_ENDS
+
+
+def _joined_at_space(left: str, right: str, known: Set[str]) -> str | None:
     low = right.lower()
     if low in _AFTER_OPEN_HYPHEN:
         return None
-    if known.get(f"{left}-{low}", 0) > 0:
+    if f"{left}-{low}" in known:
         return "-"
-    return "" if known.get(left + low, 0) > 0 else None
+    return "" if left + low in known else None
 
 
-def paragraphs_of(lines: Sequence[str]) -> str:
-    """Paragraphs of a page's lines: a short line, a number, a bullet or a heading ends one."""
-    widths = sorted(len(line) for line in lines if line.strip())
+def paragraphs_of(lines: Sequence[Line], pitches: Mapping[float, float]) -> str:
+    """Paragraphs of a page's lines, which a wide gap, a mark at the front or a short line parts.
+
+    `pitches` is what `usual_gaps` finds. Where the gaps are not known, the texts have to tell.
+    """
+    widths = sorted(len(line.text) for line in lines if line.text.strip())
     full = widths[int(len(widths) * 0.8)] if widths else 0
     parts: list[str] = []
+    before: Line | None = None
     for line in lines:
-        stripped = line.strip()
-        if not stripped:
+        text = line.text.strip()
+        if text and before:
+            new = _starts_paragraph(before, line, full, pitches.get(line.size, 0.0))
+            parts.append("\n\n" if new else "\n")
+        elif text and parts:
             parts.append("\n\n")
-            continue
-        if (
-            parts
-            and not parts[-1].endswith("\n\n")
-            and _starts_paragraph(parts[-1], stripped, full)
-        ):
-            parts.append("\n\n")
-        elif parts and not parts[-1].endswith("\n\n"):
-            parts.append("\n")
-        parts.append(stripped)
-    return "".join(parts).strip()
+        parts.append(text)
+        before = line if text else None
+    return "".join(parts)
 
 
-def _starts_paragraph(before: str, line: str, full: int) -> bool:
-    if _OPENS.match(line) or before.startswith("#"):
+def usual_gaps(pages: Sequence[Sequence[Line]]) -> dict[float, float]:
+    """The most common distance of two lines of one size, by size."""
+    gaps: dict[float, Counter[float]] = {}
+    for lines in pages:
+        for above, line in pairwise(lines):
+            if line.gap > 0 and above.size == line.size:
+                gaps.setdefault(line.size, Counter())[line.gap] += 1
+    return {size: found.most_common(1)[0][0] for size, found in gaps.items()}
+
+
+def _starts_paragraph(before: Line, line: Line, full: int, usual: float) -> bool:
+    text, above = line.text.strip(), before.text.strip()
+    if _OPENS.match(text) or above.startswith("#"):
         return True
-    short = len(before) < 0.75 * full
-    return short and (before[-1:] in ".!?:—" or line[:1].isupper() or line[:1].isdigit())
+    short = len(above) < _SHORT_LINE * full
+    if usual and line.gap > 0:
+        wide = line.gap > _WIDE_GAP * usual or line.size != before.size
+        return wide or (short and above[-1] in ".!?:" and not text[0].islower())
+    return short and (above[-1] in ".!?:—" or text[0].isupper() or text[0].isdigit())

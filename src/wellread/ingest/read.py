@@ -37,14 +37,19 @@ Progress = Callable[[int, int], None]
 
 
 def read_folder(
-    folder: Path, settings: IngestSettings, *, progress: Progress | None = None
+    folder: Path,
+    settings: IngestSettings,
+    *,
+    skip: Path | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Document | Rejection]:
     """Documents and Rejections of every file below `folder`, in the order of their paths.
 
-    `progress` is called with files done and files found. Raises InputError where the folder is
+    The folder `skip` below it is left out. `progress` is called with files done and files found.
+    Raises InputError where the folder is
     missing or holds no files at all.
     """
-    files = find_files(folder, settings)
+    files = find_files(folder, settings, skip=skip)
     if not files:
         raise InputError(
             f"{folder}: no files in this folder",

@@ -9,6 +9,7 @@ A run is changed only where most of what it becomes is words or numbers.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 _SHIFT = 29
 _MAX_TOKEN = 80
@@ -16,6 +17,8 @@ _WORD = r"[\x04-\x08\x0b\x0c\x0e-\x1f!-a]+"
 _RUN = re.compile(rf"(?<![b-z])(?:\x03[ \n]?|{_WORD}[ \n]?)+")
 _TOKEN = re.compile(rf"\x03|{_WORD}|[ \n]")
 _CONTROL = re.compile(r"[\x03-\x08\x0b\x0c\x0e-\x1f]")
+_SPACES = re.compile(r" +(?=[ \n])")
+_SMALL = re.compile(r"[b-z]")
 _KNOWN_WORD = re.compile(r"[A-Za-z]{2,}")
 _TEXTUAL = re.compile(r"[(\[\"']*(?:[A-Za-z][\w'’-]*|\d[\d.,:/-]*)[.,;:!?)\]\"']*$")
 _NUMBER = re.compile(r"\(?\d[\d.,:;)/-]*$")
@@ -27,14 +30,13 @@ _COMMON = frozenset(
 
 def mend_shifted_glyphs(text: str, done: dict[str, int]) -> str:
     """`text` with shifted runs restored; `done` counts them as ``shifted_runs``."""
-    known: frozenset[str] = frozenset()
+    runs = list(_runs(text))
+    if not runs:
+        return text
+    known = _COMMON | set(_KNOWN_WORD.findall(_unshifted(text, runs).lower()))
     parts: list[str] = []
     at = 0
-    for run in _RUN.finditer(text):
-        if not _CONTROL.search(run[0]):
-            continue
-        if not known:
-            known = _COMMON | {word.lower() for word in _KNOWN_WORD.findall(_unshifted(text))}
+    for run in runs:
         mended = _mend_run(run[0], known)
         if mended is not None:
             parts += [text[at : run.start()], mended]
@@ -43,9 +45,28 @@ def mend_shifted_glyphs(text: str, done: dict[str, int]) -> str:
     return "".join([*parts, text[at:]]) if parts else text
 
 
-def _unshifted(text: str) -> str:
+def _runs(text: str) -> Iterator[re.Match[str]]:
+    """Runs with a control code, found from the codes on: between two small letters there is one."""
+    high = 0
+    for control in _CONTROL.finditer(text):
+        if control.start() < high:
+            continue
+        low = control.start()
+        while low > high and not "b" <= text[low - 1] <= "z":
+            low -= 1
+        after = _SMALL.search(text, control.end())
+        high = after.start() if after else len(text)
+        yield from (run for run in _RUN.finditer(text, low, high) if _CONTROL.search(run[0]))
+
+
+def _unshifted(text: str, runs: Sequence[re.Match[str]]) -> str:
     """The text without its runs, from which the document's own words are taken."""
-    return _RUN.sub(lambda run: " " if _CONTROL.search(run[0]) else run[0], text)
+    parts: list[str] = []
+    at = 0
+    for run in runs:
+        parts.append(text[at : run.start()])
+        at = run.end()
+    return " ".join([*parts, text[at:]])
 
 
 def _mend_run(run: str, known: frozenset[str]) -> str | None:
@@ -63,7 +84,7 @@ def _mend_run(run: str, known: frozenset[str]) -> str | None:
         parts.append(choice)
     if words and good * 2 <= words:
         return None
-    return re.sub(r" +(?=[ \n])", "", "".join(parts))
+    return _SPACES.sub("", "".join(parts))
 
 
 def _reading(token: str, known: frozenset[str]) -> str:

@@ -8,14 +8,16 @@ stand between the end of a sentence and the number of a paragraph. Each gets lin
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _MIN_LENGTH = 4_000
 _LONG_LINE = 1_500
-_REFERENCE = r"(?<!paragraph )(?<!paragraphs )(?<!through )(?<!figure )(?<!table )"
-_PARAGRAPH = re.compile(rf"(?<!\S){_REFERENCE}((?:\d{{1,2}}|[A-Z])-(\d{{1,3}}))\.(?=\s[A-Z“\"(])")
-_BULLET = re.compile(r" ?• +")
-_CAPTION = re.compile(r"(?<=[.!?:”)]) (?=(?:Figure|Table) [A-Z\d]{1,2}-\d{1,3}\. [A-Z])")
-_GLYPH_BULLET = re.compile(r"(?<=[.—:;,\w]) (?:z|q|n|l|o) (?=[A-Z][a-z])")
+# Patterns begin with what is rare in a text, and look back from there: that is how they are fast.
+_REFERENCES = ("paragraph ", "paragraphs ", "through ", "figure ", "table ")
+_NUMBER = re.compile(r"-(\d{1,3})\.(?=\s[A-Z“\"(])")
+_CHAPTER = re.compile(r"(?:(?<=\s)|^)(?:\d{1,2}|[A-Z])$")
+_BULLET = re.compile(r"• +")
+_CAPTION = re.compile(r" (?=(?:Figure|Table) [A-Z\d]{1,2}-\d{1,3}\. [A-Z])(?<=[.!?:”)] )")
 _MIN_BULLETS = 10
 _MAX_SKIP = 4
 _MAX_HEADING_WORDS = 14
@@ -25,17 +27,28 @@ _SMALL = frozenset(
 )
 
 
+@dataclass(slots=True)
+class Numbering:
+    """How far the numbers of paragraphs have counted up, from one stretch of a text to the next."""
+
+    chapter: str = ""
+    last: int = 0
+
+
 def has_no_lines(text: str) -> bool:
     """Whether line ends say nothing: a long text with hardly any."""
     return len(text) >= _MIN_LENGTH and len(text) > _LONG_LINE * (text.count("\n") + 1)
 
 
-def recover_structure(text: str, done: dict[str, int]) -> str:
-    """`text` with line breaks at paragraphs, bullets, captions and headings."""
+def recover_structure(text: str, done: dict[str, int], numbering: Numbering | None = None) -> str:
+    """`text` with line breaks at paragraphs, bullets, captions and headings.
+
+    A text that comes in stretches is numbered through: `numbering` is moved on by each of them.
+    """
     text = _glyph_bullets(text)
-    text = _BULLET.sub("\n• ", text)
+    text = _BULLET.sub("\n• ", text).replace(" \n• ", "\n• ")
     text = _CAPTION.sub("\n\n", text)
-    starts = _numbered_paragraphs(text)
+    starts = _numbered_paragraphs(text, numbering or Numbering())
     parts: list[str] = []
     at = 0
     for start in starts:
@@ -52,23 +65,33 @@ def recover_structure(text: str, done: dict[str, int]) -> str:
 def _glyph_bullets(text: str) -> str:
     """Letters that stand for bullets of a symbol font, where they come often."""
     for letter in "zqnlo":
-        pattern = re.compile(_GLYPH_BULLET.pattern.replace("z|q|n|l|o", letter))
+        if text.count(f" {letter} ") < _MIN_BULLETS:
+            continue
+        pattern = re.compile(rf" {letter} (?<=[.—:;,\w]...)(?=[A-Z][a-z])")
         if len(pattern.findall(text)) >= _MIN_BULLETS:
             text = pattern.sub(" • ", text)
     return text
 
 
-def _numbered_paragraphs(text: str) -> list[int]:
+def _numbered_paragraphs(text: str, numbering: Numbering) -> list[int]:
     """Starts of the numbers that count up; a reference to a paragraph does not."""
     starts = []
-    chapter, last = "", 0
-    for match in _PARAGRAPH.finditer(text):
-        own_chapter, number = match[1].rpartition("-")[0], int(match[2])
+    chapter, last = numbering.chapter, numbering.last
+    for match in _NUMBER.finditer(text):
+        low = max(match.start() - 3, 0)
+        chapter_found = _CHAPTER.search(text[low : match.start()])
+        if not chapter_found or (low and not chapter_found.start()):
+            continue
+        start = low + chapter_found.start()
+        if text.endswith(_REFERENCES, 0, start):
+            continue
+        own_chapter, number = chapter_found[0], int(match[1])
         counts_up = own_chapter == chapter and last < number <= last + _MAX_SKIP
         opens = number <= (1 if chapter else _MAX_SKIP) and _is_next_chapter(chapter, own_chapter)
         if counts_up or opens:
             chapter, last = own_chapter, number
-            starts.append(match.start())
+            starts.append(start)
+    numbering.chapter, numbering.last = chapter, last
     return starts
 
 

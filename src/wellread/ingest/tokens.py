@@ -199,6 +199,20 @@ def _tables(size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np
     return weights, rows, pairs.ravel()
 
 
+@lru_cache(maxsize=1)
+def _ascii_pairs() -> NDArray[np.uint8]:
+    """The weight of each ASCII character after each other one, at 128 times the first."""
+    import numpy as np
+
+    weights, rows, pairs = _tables(_ASCII)
+    codes = np.arange(_ASCII * _ASCII)
+    before, own = codes >> 7, codes & (_ASCII - 1)
+    table: NDArray[np.uint8] = (
+        weights[own] + pairs[(rows[before].astype(np.uint16) << 5) + rows[own]]
+    )
+    return table
+
+
 def _class_of(code: int, category: str) -> int:
     if code < 128 and category[0] == "L":
         return _LOWER if category == "Ll" else _UPPER
@@ -224,12 +238,14 @@ def _weigh(text: str) -> NDArray[np.uint8]:
     """
     import numpy as np
 
-    weights, rows, pairs = _tables(_ASCII if text.isascii() else _BASIC_PLANE)
     if text.isascii():
-        codes: NDArray[Any] = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-    else:
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        codes = np.minimum(codes, _BASIC_PLANE - 1)
+        ascii_codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+        both = ascii_codes.astype(np.uint16)
+        both[1:] += ascii_codes[:-1].astype(np.uint16) << 7
+        return _ascii_pairs().take(both)
+    weights, rows, pairs = _tables(_BASIC_PLANE)
+    codes: NDArray[Any] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = np.minimum(codes, _BASIC_PLANE - 1)
     row = rows[codes]
     pair = row.astype(np.uint16)
     pair[1:] += row[:-1].astype(np.uint16) << 5

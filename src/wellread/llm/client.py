@@ -19,10 +19,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import TracebackType
 from typing import NoReturn, Self
+from urllib.parse import quote
 
 import aiohttp
+import orjson
 
 from wellread import __version__
 from wellread.errors import AuthenticationError, EndpointError, ModelError
@@ -330,8 +333,19 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _without(key: str | None, body: bytes) -> bytes:
     """`body` without the key: some servers repeat the one they refuse."""
-    secret = key.encode() if key else b""
-    return body.replace(secret, b"[key]") if secret and secret in body else body
+    for spelling in _spellings(key) if key else ():
+        if spelling in body:
+            body = body.replace(spelling, b"[key]")
+    return body
+
+
+@lru_cache(maxsize=16)
+def _spellings(key: str) -> tuple[bytes, ...]:
+    """The key as it is, as JSON writes it, and as an address writes it; the longest first."""
+    plain = str(key)
+    written = orjson.dumps(plain).decode()[1:-1]
+    forms = {plain, written, written.replace("/", "\\/"), quote(plain, safe=""), quote(plain)}
+    return tuple(form.encode() for form in sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def _said(error: Exception) -> str:

@@ -59,7 +59,7 @@ def build_corpus(
         try:
             KnowledgeBase.build(folder, pairs, project.knowledge, replace=True).close()
         except KnowledgeBaseError as error:
-            if len(worklist):
+            if len(worklist) or ledger.account(READ).went_on:
                 raise
             raise _nothing_read(project, ledger) from error
     # What is shown beside a chunk is chosen here (synthesis.retrieval), which needs all hits.
@@ -85,7 +85,9 @@ def _documents(
     project: Project, ledger: Ledger, digest: hashlib._Hash, progress: Progress
 ) -> Iterator[Document]:
     with progress.stage("read") as bar:
-        for read in read_folder(project.path.input_dir, project.ingest):
+        for read in read_folder(
+            project.path.input_dir, project.ingest, skip=project.path.output_dir
+        ):
             bar.advance()
             if isinstance(read, Rejection):
                 (ledger.note if read.reason == "page_without_text" else ledger.drop)(read)

@@ -55,7 +55,9 @@ def _python() -> Finding:
 
 def _documents(project: Project) -> Finding:
     try:
-        count = len(find_files(project.path.input_dir, project.ingest))
+        count = len(
+            find_files(project.path.input_dir, project.ingest, skip=project.path.output_dir)
+        )
     except WellreadError as error:
         return Finding("documents", "problem", error.message, error.hint)
     where = project.path.input_dir

@@ -29,6 +29,7 @@ from wellread.storage.files import (
     MANIFEST,
     JsonlWriter,
     read_jsonl,
+    remove_leftovers,
     storage_errors,
     write_json,
     write_manifest,
@@ -86,6 +87,7 @@ class Outputs:
             undo.push(self._ownership)
             undo.push(self._stack)
             self._ownership.enter_context(sole_owner(self._folder / ".wellread"))
+            remove_leftovers(self._folder)
             self.rejected = self._jsonl(REJECTED)
             self.training = Side(self._jsonl(CONVERSATIONS), self._jsonl(EXAMPLES))
             self.held_out = Side(

@@ -92,7 +92,9 @@ def _survey(project: Project) -> _Survey:
     with (
         DuplicateIndex() as duplicates,
     ):
-        for document in read_folder(project.path.input_dir, project.ingest):
+        for document in read_folder(
+            project.path.input_dir, project.ingest, skip=project.path.output_dir
+        ):
             if isinstance(document, Rejection):
                 survey.dropped[document.reason] += 1
                 continue

@@ -62,6 +62,13 @@ class PathSettings(Settings):
     prompts: Path | None = None
     """Folder whose prompt files are used in place of the shipped ones of the same name."""
 
+    @field_validator("input_dir", "output_dir", mode="before")
+    @classmethod
+    def _names_a_folder(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("name a folder; '.' is the folder of this file")
+        return value
+
 
 class BudgetSettings(Settings):
     """Where a run stops before it spends more; null = no limit."""
@@ -162,7 +169,7 @@ class RagDataSettings(Settings):
         if total > 1.0 + 1e-9:
             raise ValueError(
                 "rag_failure_percentage + rag_partial_percentage + rag_abstain_percentage "
-                f"= {total:g}, at most 1 is possible"
+                f"= {total:g}, at most 1 is possible; set those that you do not want to 0"
             )
         self.chat_format()
         return self
@@ -220,8 +227,6 @@ def read_project(path: Path) -> Project:
     project = read_settings(path, Project)
     home = path.resolve().parent
     folders = project.path
-    if not folders.input_dir.parts:
-        raise ConfigError(f"{path}: path.input_dir is empty")
     placed = folders.model_copy(
         update={
             "input_dir": home / folders.input_dir,
@@ -229,6 +234,14 @@ def read_project(path: Path) -> Project:
             "prompts": home / folders.prompts if folders.prompts else None,
         }
     )
+    if placed.input_dir.resolve() == placed.output_dir.resolve():
+        raise ConfigError(
+            f"{path}: path.input_dir and path.output_dir are the same folder",
+            hint="choose another path.output_dir: what is written there is no document",
+        )
     extras = tuple(home / extra for extra in project.meta_datagen.meta_datagen_extras)
+    for extra in extras:
+        if not extra.is_file():
+            raise ConfigError(f"{path}: meta_datagen.meta_datagen_extras: {extra} is no file")
     meta = project.meta_datagen.model_copy(update={"meta_datagen_extras": extras})
     return project.model_copy(update={"path": placed, "meta_datagen": meta})

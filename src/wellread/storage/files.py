@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from wellread import __version__
 from wellread.errors import InputError, StorageError
 
 MANIFEST = "manifest.json"
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 MAX_LINE_BYTES = 64_000_000
 T = TypeVar("T")
 
@@ -55,6 +57,17 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what `atomic_write` left below `folder` when its process was killed.
+
+    Only for a folder that no other run is writing to.
+    """
+    with storage_errors(folder):
+        for leftover in folder.rglob(".*.tmp"):
+            if _TEMPORARY.fullmatch(leftover.name):
+                leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -78,9 +78,8 @@ def simulate_retrieval(
     """The passages for one example about `chunk`; between 1 and `max_chunks` of them.
 
     `draw` gives the id of a chunk at random, used where the retriever brings too little; `allowed`
-        near_miss = _filter(chunk, "abstain", allowed)
-        score, found = _search(base, chunk, query, others, near_miss)
-    reason ``no_unrelated_passages`` or ``too_short_to_halve`` where the kind cannot be had.
+    leaves out chunks that must not be seen (the other side of a split). Raises NotPossibleError,
+    reason ``no_unrelated_passages`` or ``too_short_to_halve``, where the kind cannot be had.
     """
     wanted = int(random.integers(1, max_chunks + 1))
     query = " ".join(key_terms(chunk, base))
