@@ -49,7 +49,7 @@ ENGLISH: dict[str, tuple[str, ...]] = {
         "{place}; I do not find there {about}.",
         "{place}, so I set it aside: it does not state {about}.",
         "{place}. Nothing in it shows {about}.",
-        "{place} and is not relevant, as it does not mention {about}.",
+        "{place}; it is not relevant, as it does not mention {about}.",
     ),
     "near": (
         "{place}. It touches on the same subject, but does not say {about}.",
@@ -87,7 +87,7 @@ ENGLISH: dict[str, tuple[str, ...]] = {
     "missing": (
         "The passages do not say {about}.",
         "I cannot tell you {about}: the passages I have do not say.",
-        "What I was given does not state {about}.",
+        "The passages I was given do not state {about}.",
         "As for {about}, the passages at hand are silent.",
         "I do not find in these passages {about}.",
         "The sources before me leave open {about}.",
@@ -130,7 +130,7 @@ ENGLISH: dict[str, tuple[str, ...]] = {
         "So the first part of the question can be answered, the second cannot.",
         "That is half of what is asked: the other half, {about}, is not in the chunks.",
         "I can answer one part; {about} stays open.",
-        "Together the chunks answer only one of the two parts.",
+        "What I have answers only one of the two parts.",
         "One part is settled, but no chunk states {about}.",
         "The chunks give one half of the answer and are silent on {about}.",
     ),
