@@ -9,6 +9,7 @@ import pytest
 from wellread.errors import ModelError
 from wellread.records import Chunk, Kind, Passage
 from wellread.synthesis.extractive import ExtractiveTeacher, extract
+from wellread.synthesis.extractive.passages import topic
 from wellread.synthesis.extractive.phrases import ENGLISH
 from wellread.synthesis.extractive.phrases_german import GERMAN
 from wellread.synthesis.tasks import RagBrief, RagPair
@@ -172,3 +173,11 @@ def test_two_facts_of_one_sentence_are_not_asked_in_one_conversation() -> None:
     assert len(extract(one)) == 2
     brief = RagBrief(one, "success", (Passage(one, 1.0, 1),), pairs=2)
     assert len(asyncio.run(ExtractiveTeacher().rag_question_answer(brief)).pairs) == 1
+
+
+def test_a_passage_of_several_sections_is_described_by_the_one_that_answers():
+    text = "### C03: no link\n\nC03 is a fault.\n\n### B02: imbalance\n\nB02 is a warning."
+    chunk = Chunk("a#0-9", "a", text, 0, len(text), heading="C03: no link")
+    assert topic(chunk, text.index("B02 is")).text == "B02: imbalance"
+    assert topic(chunk, text.index("C03 is")).text == "C03: no link"
+    assert topic(chunk).text == "C03: no link"

@@ -55,7 +55,8 @@ class Writer:
     def place(self, index: int, fact: Fact) -> str:
         """``Chunk 2 (returns.docx) covers Returns``."""
         chunk = self.brief.passages[index].chunk
-        about = topic(chunk)
+        evidence = self.brief.chunk.text[fact.start : fact.end]
+        about = topic(chunk, chunk.text.find(evidence))
         name = "quoted" if about.quoted else "topic"
         return self.say(
             name,

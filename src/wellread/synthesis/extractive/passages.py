@@ -26,6 +26,7 @@ _STOP = (
     )
 )
 _NUMBERED = re.compile(r"\A(?:\d+\.)+\d*\s+(?=\S)")
+_HEADING = re.compile(r"(?m)^#{1,6}[ \t]+(\S.*)$")
 _FILE = re.compile(r"[^/\\]+\Z")
 
 
@@ -43,9 +44,10 @@ def file_name(chunk: Chunk) -> str:
     return found.group() if found else (chunk.source or chunk.document_id or chunk.id)
 
 
-def topic(chunk: Chunk) -> Topic:
-    """What the chunk is about."""
-    for name in (chunk.heading.split(" > ")[-1], chunk.title):
+def topic(chunk: Chunk, at: int = 0) -> Topic:
+    """What the chunk is about where it stands at offset `at`: it may hold several sections."""
+    nearest = [match[1] for match in _HEADING.finditer(chunk.text, 0, max(at, 0))]
+    for name in (*nearest[-1:], chunk.heading.split(" > ")[-1], chunk.title):
         plain = _NUMBERED.sub("", tidy(name)).strip(" .:#*")
         if 2 < len(plain) <= 90 and re.search(r"[^\W\d_]{3}", plain):
             return Topic(plain, False)
