@@ -1,7 +1,7 @@
 """The knowledge base beside bm25s: quality on judged queries, cost at 10,000 and 100,000 chunks.
 
-    python benchmarks/knowledge.py ../shared/data            # everything
-    python benchmarks/knowledge.py ../shared/data --sizes 10000
+    python benchmarks/knowledge.py DATA                       # everything
+    python benchmarks/knowledge.py DATA --sizes 10000
 
 The folder holds `cranfield/` and `xquad/`. Chunks for the cost are made from their texts by
 replacing 35% of the words by others, from a fixed seed. bm25s (with PyStemmer, the same stop
