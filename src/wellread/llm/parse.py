@@ -186,7 +186,7 @@ async def ask(
     request: ChatRequest,
     output: type[T],
     *,
-    repairs: int = 2,
+    repairs: int = 3,
     parse_text: Callable[[str], T] | None = None,
 ) -> tuple[T, tuple[ChatReply, ...]]:
     """Ask until the reply fits `output`, and return it with all replies that it took.
