@@ -53,8 +53,9 @@ class Chunk:
     """A span of a document: ``document.text[start:end] == chunk.text``.
 
     `id` is ``document_id#start-end``. `heading` is the path of headings above it, joined with
-    " > ". `pages` are the first and last page it touches, or () without pages. `tokens` is what
-    the counter that cut it said.
+    " > ". `pages` are the first and last page it touches, or () without pages; `lines` the first
+    and last line of ``document.text``, from 1, or () where nobody counted. `tokens` is what the
+    counter that cut it said.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Chunk:
     tokens: int = 0
     pages: tuple[int, ...] = ()
     metadata: Metadata = field(default_factory=dict)
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,55 @@ class Passage:
     chunk: Chunk
     score: float
     rank: int
+
+    @property
+    def id(self) -> str:
+        """Id of the chunk."""
+        return self.chunk.id
+
+    @property
+    def title(self) -> str:
+        """Title of the document."""
+        return self.chunk.title
+
+    @property
+    def content(self) -> str:
+        """Text of the chunk."""
+        return self.chunk.text
+
+    @property
+    def source(self) -> str:
+        """What an answer cites: the document's source, or its id where it names none."""
+        return self.chunk.source or self.chunk.document_id
+
+    @property
+    def pages(self) -> tuple[int, ...]:
+        """First and last page, or ()."""
+        return self.chunk.pages
+
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """First and last line, or ()."""
+        return self.chunk.lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """The passage as a plain dictionary, as a `retrieval` message holds it."""
+        chunk = self.chunk
+        return {
+            "id": chunk.id,
+            "document_id": chunk.document_id,
+            "title": chunk.title,
+            "content": chunk.text,
+            "source": self.source,
+            "score": self.score,
+            "rank": self.rank,
+            "heading": chunk.heading,
+            "start": chunk.start,
+            "end": chunk.end,
+            "pages": list(chunk.pages),
+            "lines": list(chunk.lines),
+            "metadata": dict(chunk.metadata),
+        }
 
 
 @dataclass(frozen=True, slots=True)

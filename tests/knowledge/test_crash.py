@@ -122,12 +122,12 @@ def test_a_store_that_is_ahead_of_its_index_is_searched_whole(
     build: Callable[..., KnowledgeBase], pair: Callable[..., object]
 ) -> None:
     from wellread.knowledge.entries import make_entry
-    from wellread.knowledge.store import FILE, ChunkStore
+    from wellread.knowledge.sqlite_store import FILE, SqliteStore
 
     base = build({"a": "alpha"})
     base.close()
     # As if the process had died between the store's commit and the index.
-    store = ChunkStore(base.folder / FILE)
+    store = SqliteStore(base.folder / FILE)
     with store.writing():
         store.insert(make_entry(pair("b", "alpha beta"), ""))  # type: ignore[arg-type]
     store.close()

@@ -14,7 +14,8 @@ Every character that is not white space lies in a chunk, or in a Rejection that 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -36,13 +37,13 @@ def split(
     counter = count or counter_for(settings.tokenizer)
     own = {key: value for key, value in document.metadata.items() if key != "cleaned"}
     document = replace(document, metadata=own)  # what was mended is told once, not in each chunk
-    starts = [page.start for page in document.pages]
+    places = _Places(document)
     units = Units(document, settings.chunk_size, counter)
     packer = _Packer(settings, units.sentences)
     made = False
     for packed in _packed(units, packer):
         made = True
-        yield _chunk(document, packed, counter, starts)
+        yield _chunk(document, packed, counter, places)
     if not made and not packer.left:
         yield Rejection(STAGE, document.id, "no_text", "the document holds white space only")
     for start, end in packer.left:
@@ -185,7 +186,7 @@ def _tokens(units: list[Unit]) -> float:
     return sum(unit.tokens for unit in units) if units else 0.0
 
 
-def _chunk(document: Document, units: list[Unit], counter: Counter, starts: list[int]) -> Chunk:
+def _chunk(document: Document, units: list[Unit], counter: Counter, places: _Places) -> Chunk:
     start, end = units[0].start, units[-1].end
     text = document.text[start:end]
     added = math.ceil(_tokens(units) - units[-1].gap)
@@ -201,15 +202,29 @@ def _chunk(document: Document, units: list[Unit], counter: Counter, starts: list
         heading=" > ".join(path),
         language=document.language,
         tokens=max(added, 1) if counter.additive else counter.count(text),
-        pages=_pages(document, starts, start, end),
+        pages=places.pages(start, end),
+        lines=places.lines(start, end),
         metadata=document.metadata,
     )
 
 
-def _pages(document: Document, starts: list[int], start: int, end: int) -> tuple[int, ...]:
-    """First and last page that ``text[start:end]`` touches."""
-    if not starts:
-        return ()
-    first = max(bisect_right(starts, start) - 1, 0)
-    last = max(bisect_right(starts, end - 1) - 1, 0)
-    return document.pages[first].page, document.pages[last].page
+class _Places:
+    """On which pages and lines of a document a span lies."""
+
+    def __init__(self, document: Document) -> None:
+        self._pages = document.pages
+        self._starts = [page.start for page in document.pages]
+        self._breaks = [match.start() for match in re.finditer("\n", document.text)]
+
+    def lines(self, start: int, end: int) -> tuple[int, int]:
+        """First and last line, from 1, that ``text[start:end]`` touches."""
+        last = max(start, end - 1)
+        return bisect_left(self._breaks, start) + 1, bisect_left(self._breaks, last) + 1
+
+    def pages(self, start: int, end: int) -> tuple[int, ...]:
+        """First and last page that it touches; () without pages."""
+        if not self._starts:
+            return ()
+        first = max(bisect_right(self._starts, start) - 1, 0)
+        last = max(bisect_right(self._starts, end - 1) - 1, 0)
+        return self._pages[first].page, self._pages[last].page

@@ -29,6 +29,8 @@ from wellread.errors import InputError, KnowledgeBaseError
 from wellread.knowledge import manifest as manifests
 from wellread.knowledge.analysis import language_code, query_terms
 from wellread.knowledge.building import batches, check_free, put_in_place, refuse_known
+from wellread.knowledge.engines.choose import open_engine
+from wellread.knowledge.engines.engine import Engine
 from wellread.knowledge.entries import Entry, Pair, make_entry
 from wellread.knowledge.filters import Where, required_facts
 from wellread.knowledge.manifest import Manifest
@@ -37,16 +39,14 @@ from wellread.knowledge.retriever import Query, Retriever
 from wellread.knowledge.selection import select
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.knowledge.simple import OverlapIndex
-from wellread.knowledge.store import FILE, ChunkStore
 from wellread.knowledge.summary import Changes, KnowledgeInfo
-from wellread.knowledge.words import WordIndex
 from wellread.records import Chunk, Document, Passage
 from wellread.storage.files import storage_errors
 
 T = TypeVar("T")
-RETRIEVERS: dict[str, Callable[[Path, KnowledgeSettings], Retriever]] = {
-    "simple": OverlapIndex,
-    "bm25": WordIndex,
+RETRIEVERS: dict[str, Callable[[Engine, KnowledgeSettings, Path], Retriever]] = {
+    "simple": lambda engine, settings, folder: OverlapIndex(settings),
+    "bm25": lambda engine, settings, folder: engine.words(settings),
 }
 _QUERY_CHARACTERS = 100_000
 _LOOKAHEAD = 8
@@ -60,14 +60,15 @@ class KnowledgeBase:
     at a time; other processes may read and write the same folder meanwhile.
     """
 
-    def __init__(self, folder: Path, store: ChunkStore, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, engine: Engine, manifest: Manifest) -> None:
         """For `build` and `open`, which callers use."""
         self.folder = folder
         self.settings = manifest.settings
         self.origin = manifest.origin
         self._manifest = manifest
-        self._store = store
-        self._retriever = RETRIEVERS[self.settings.retriever_type](folder, self.settings)
+        self._engine = engine
+        self._store = engine.store
+        self._retriever = RETRIEVERS[self.settings.retriever_type](engine, self.settings, folder)
         self._closed = False
         self._seen_version = -1
         self._languages: tuple[str, ...] = ()
@@ -96,7 +97,8 @@ class KnowledgeBase:
             shutil.rmtree(workshop, ignore_errors=True)
             workshop.mkdir(parents=True)
         try:
-            with cls(workshop, ChunkStore.create(workshop / FILE), manifest) as base:
+            engine = open_engine(workshop, manifest.settings, create=True)
+            with cls(workshop, engine, manifest) as base:
                 base._fill(pairs)
             put_in_place(workshop, folder)
         finally:
@@ -113,7 +115,7 @@ class KnowledgeBase:
         """
         recorded = manifests.read(folder)
         chosen = manifests.agree(folder, recorded.settings, settings)
-        base = cls(folder, ChunkStore(folder / FILE), Manifest(chosen, recorded.origin))
+        base = cls(folder, open_engine(folder, chosen), Manifest(chosen, recorded.origin))
         try:
             if base._retriever.on_disk:
                 base._catch_up(wait=False)
@@ -143,7 +145,7 @@ class KnowledgeBase:
         if not self._closed:
             self._closed = True
             self._retriever.close()
-            self._store.close()
+            self._engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -299,6 +301,7 @@ class KnowledgeBase:
         document = self.document(run[0].document_id)
         start, end = min(c.start for c in run), max(c.end for c in run)
         pages = [page for c in run for page in c.pages]
+        lines = [line for c in run for line in c.lines]
         return dataclasses.replace(
             next(chunk for chunk in run if chunk.id == chunk_id),
             id=f"{document.id}#{start}-{end}",
@@ -307,6 +310,7 @@ class KnowledgeBase:
             end=end,
             tokens=sum(c.tokens for c in run),
             pages=(min(pages), max(pages)) if pages else (),
+            lines=(min(lines), max(lines)) if lines else (),
         )
 
     def chunk(self, chunk_id: str) -> Chunk:

@@ -9,7 +9,7 @@ from pathlib import Path
 from wellread.errors import InputError, KnowledgeBaseError
 from wellread.knowledge import manifest as manifests
 from wellread.knowledge.entries import Entry
-from wellread.knowledge.store import ChunkStore
+from wellread.knowledge.store import Store
 from wellread.storage.files import storage_errors
 
 _BATCH_CHUNKS = 2000
@@ -29,7 +29,7 @@ def batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def refuse_known(store: ChunkStore, entry: Entry) -> None:
+def refuse_known(store: Store, entry: Entry) -> None:
     """Raise InputError where the document or one of its chunks is in the store already."""
     document = entry.document
     if store.document_hash(document.id) is not None:

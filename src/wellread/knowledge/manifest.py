@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from wellread import __version__
 from wellread.errors import InputError, KnowledgeBaseError
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.store import FILE, ChunkStore
+from wellread.knowledge.store import Store
 from wellread.storage.files import MANIFEST, read_json, write_json
 
 FORMAT = "wellread knowledge base"
-VERSION = 1
+VERSION = 2
 _FIXED = ("retriever_type", "language")
 
 
@@ -28,7 +28,7 @@ class Manifest:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write(folder: Path, store: ChunkStore, manifest: Manifest) -> None:
+def write(folder: Path, store: Store, manifest: Manifest) -> None:
     """Write the manifest with the counts and the fingerprint of the store as it is."""
     documents, chunks = store.counts()
     write_json(
@@ -69,8 +69,6 @@ def read(folder: Path) -> Manifest:
             hint="build it anew, or use the version of wellread that made it: "
             f"{value.get('wellread')!r}",
         )
-    if not (folder / FILE).is_file():
-        raise KnowledgeBaseError(f"{folder} is damaged: {FILE} is gone", hint=_build_hint(folder))
     try:
         settings = KnowledgeSettings.model_validate(value.get("settings"))
     except ValidationError as error:

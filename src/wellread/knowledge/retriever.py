@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wellread.knowledge.filters import Facts
-from wellread.knowledge.store import ChunkStore, Position
+from wellread.knowledge.store import Store, Position
 
 MAX_TERMS = 64
 
@@ -47,7 +47,7 @@ class Retriever(Protocol):
         """Up to where this index has read."""
         ...
 
-    def catch_up(self, store: ChunkStore, *, wait: bool = True) -> None:
+    def catch_up(self, store: Store, *, wait: bool = True) -> None:
         """Read what the store holds beyond `position`.
 
         Without `wait` it leaves the work to another process that is at it.

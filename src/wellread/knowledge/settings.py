@@ -4,22 +4,58 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wellread.config import Settings
+from wellread.llm.endpoint import Endpoint
 
-RetrieverType = Literal["simple", "bm25"]
+RetrieverType = Literal["simple", "bm25", "dense", "hybrid"]
+EmbedderKind = Literal["onnx", "sentence-transformers", "endpoint", "lsa"]
+EngineName = Literal["folder", "lancedb", "postgres"]
+
+MINILM = "all-MiniLM-L6-v2"
+
+
+class EmbedderSettings(Settings):
+    """What turns text into vectors, for `dense` and `hybrid`; fixed when built."""
+
+    kind: EmbedderKind = "onnx"
+    """`onnx` runs a sentence-transformers folder without torch, `sentence-transformers` with it,
+    `endpoint` asks a server, `lsa` is the offline fallback: fitted on the documents themselves."""
+    model: str = MINILM
+    """Folder of a sentence-transformers model, or its name where it is on this machine already."""
+    endpoint: Endpoint | None = None
+    """The server of kind `endpoint`, written like a block of `models`."""
+    query_prefix: str = ""
+    """Put before each query, as some models want it: "query: "."""
+    passage_prefix: str = ""
+    """Put before each chunk."""
+    window: Annotated[int, Field(ge=0)] = 0
+    """Most tokens of a text that are read; 0 = as many as the model was made for."""
+    dimensions: Annotated[int, Field(ge=0)] = 0
+    """Size of a vector, where the model offers a choice; 0 = the model's own (`lsa`: 256)."""
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Texts embedded at once."""
+    download: bool = False
+    """Whether a model that is not on this machine may be fetched from its hub."""
+
+    @model_validator(mode="after")
+    def _endpoint_where_asked(self) -> EmbedderSettings:
+        if (self.kind == "endpoint") != (self.endpoint is not None):
+            raise ValueError("an endpoint is given with kind 'endpoint', and only with it")
+        return self
 
 
 class KnowledgeSettings(Settings):
     """Options of a knowledge base.
 
-    `retriever_type` and `language` are fixed when it is built; the others can be chosen anew
-    each time it is opened.
+    What is stored is fixed when it is built: the language, the embedder, the engine, and the
+    indexes that `retriever_type` needs. The others can be chosen anew each time it is opened.
     """
 
     retriever_type: RetrieverType = "bm25"
-    """`bm25` keeps an index on disk; `simple` needs none and suits up to some thousand chunks."""
+    """`simple` counts rare words and needs no index, `bm25` ranks by words, `dense` by meaning,
+    `hybrid` by both."""
     language: str = ""
     """ISO 639-1 code for stemming and stop words; empty: each document's own."""
     title_boost: Annotated[float, Field(ge=0, le=100)] = 0.5
@@ -30,3 +66,21 @@ class KnowledgeSettings(Settings):
     """Leave out a result that says nearly the same as a better one."""
     duplicate_overlap: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Share of common three-word runs from which two results count as the same."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """`hybrid`: weight of meaning; 1 - alpha is that of words."""
+    fusion: Literal["linear", "rrf"] = "linear"
+    """`hybrid`: `linear` adds scores normalised per query, `rrf` adds reciprocal ranks."""
+    depth: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """`hybrid`: how many results of each part are combined."""
+    min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    """`dense`, `hybrid`: least cosine of a result by meaning; empty: what was measured when built
+    for queries that mean nothing."""
+    exact_limit: Annotated[int, Field(ge=0)] = 100_000
+    """Up to so many chunks vectors are compared one by one; above, an HNSW graph finds them."""
+    embedder: EmbedderSettings = EmbedderSettings()
+    """What turns text into vectors."""
+    engine: EngineName = "folder"
+    """Where it lies: `folder` (SQLite and files), `lancedb`, or `postgres` with pgvector."""
+    location: str = ""
+    """`lancedb`: a folder or an object store's address (empty: inside the folder).
+    `postgres`: the server's address, with the password as ${NAME} or in PGPASSWORD."""

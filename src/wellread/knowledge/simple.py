@@ -13,20 +13,19 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 from wellread.knowledge.analysis import index_terms
 from wellread.knowledge.filters import Facts, facts_of
 from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.store import ChunkStore, IndexRow, Position
+from wellread.knowledge.store import Store, IndexRow, Position
 
 
 class OverlapIndex:
     """The retriever `simple`."""
 
-    def __init__(self, folder: Path, settings: KnowledgeSettings) -> None:
-        """Start empty; `folder` has nothing to read."""
+    def __init__(self, settings: KnowledgeSettings) -> None:
+        """Start empty: the terms are read at the first search."""
         self._title_boost = settings.title_boost
         self._position = Position()
         self._rows: set[int] = set()
@@ -44,7 +43,7 @@ class OverlapIndex:
         """Up to where the terms in memory reach."""
         return self._position
 
-    def catch_up(self, store: ChunkStore, *, wait: bool = True) -> None:
+    def catch_up(self, store: Store, *, wait: bool = True) -> None:
         """Read what the store holds beyond `position`; see `Retriever.catch_up`."""
         goal = store.position()
         gone = {row for _, row in store.removed_after(self._position.removal)} & self._rows

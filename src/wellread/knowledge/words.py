@@ -26,7 +26,7 @@ from wellread.knowledge.analysis import index_terms
 from wellread.knowledge.filters import facts_of
 from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.store import ChunkStore, IndexRow, Position
+from wellread.knowledge.store import Store, IndexRow, Position
 from wellread.storage.files import read_json, storage_errors, write_json
 from wellread.storage.memory import release_memory
 
@@ -86,7 +86,7 @@ class WordIndex:
 
     # -- catching up
 
-    def catch_up(self, store: ChunkStore, *, wait: bool = True) -> None:
+    def catch_up(self, store: Store, *, wait: bool = True) -> None:
         """Read what the store holds beyond `position`; see `Retriever.catch_up`."""
         self._position = self._read_position()
         if self._position != store.position():
@@ -123,7 +123,7 @@ class WordIndex:
                     raise StorageError(f"{self._folder}: {error}") from error
         return None
 
-    def _read_on(self, store: ChunkStore, writer: tantivy.IndexWriter) -> None:
+    def _read_on(self, store: Store, writer: tantivy.IndexWriter) -> None:
         """Batch by batch until nothing is left; another process may have read a part meanwhile."""
         self._position = self._read_position()
         self._forget_beyond(writer)
@@ -143,7 +143,7 @@ class WordIndex:
         )
         writer.delete_documents_by_query(beyond)
 
-    def _apply(self, store: ChunkStore, writer: tantivy.IndexWriter) -> Position:
+    def _apply(self, store: Store, writer: tantivy.IndexWriter) -> Position:
         """Write one batch to the index and return the new position."""
         start, goal = self._position, store.position()
         for _, gone in store.removed_after(start.removal):

@@ -1,0 +1,1 @@
+"""Engines: where a knowledge base lies and what searches it."""
