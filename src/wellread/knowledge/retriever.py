@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wellread.knowledge.filters import Facts
-from wellread.knowledge.store import Store, Position
+from wellread.knowledge.store import Position, Store
 
 MAX_TERMS = 64
 

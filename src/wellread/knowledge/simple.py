@@ -18,7 +18,7 @@ from wellread.knowledge.analysis import index_terms
 from wellread.knowledge.filters import Facts, facts_of
 from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.store import Store, IndexRow, Position
+from wellread.knowledge.store import IndexRow, Position, Store
 
 
 class OverlapIndex:

@@ -26,7 +26,7 @@ from wellread.knowledge.analysis import index_terms
 from wellread.knowledge.filters import facts_of
 from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.store import Store, IndexRow, Position
+from wellread.knowledge.store import IndexRow, Position, Store
 from wellread.storage.files import read_json, storage_errors, write_json
 from wellread.storage.memory import release_memory
 
