@@ -15,43 +15,63 @@ import pytest
 import wellread
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+FORBIDDEN_MODULES |= {"_pickle", "_marshal", "yaml"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 
 
 def dangers(source: str) -> Iterator[str]:
     """Everything in `source` that could run code read from data."""
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    aliases = dict(_aliases(tree))
+    for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
                 yield from (n.name for n in names if n.name.split(".")[0] in FORBIDDEN_MODULES)
             case ast.ImportFrom(module=str(module)) if module.split(".")[0] in FORBIDDEN_MODULES:
                 yield module
             case ast.Call():
-                yield from _dangers_of_call(node)
+                yield from _dangers_of_call(node, aliases)
+            case ast.keyword(arg="typ", value=value) if _is(value, "unsafe"):
+                yield "YAML of type 'unsafe'"
+            case ast.Name(id=name, ctx=ast.Load()) if name in {"eval", "exec"}:
+                yield name
             case ast.keyword(arg="trust_remote_code", value=value) if not _is(value, False):
                 yield "trust_remote_code"
             case ast.Constant(value="trust_remote_code"):
                 yield "trust_remote_code"
 
 
-def _dangers_of_call(call: ast.Call) -> Iterator[str]:
+def _aliases(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """The full name behind each imported one: ``from torch import load as l`` -> l: torch.load."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((n.asname, n.name) for n in names if n.asname)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from ((n.asname or n.name, f"{module}.{n.name}") for n in names)
+
+
+def _dangers_of_call(call: ast.Call, aliases: dict[str, str]) -> Iterator[str]:
     keywords = {k.arg: k.value for k in call.keywords}
-    match call.func:
-        case ast.Name(id=name) if name in FORBIDDEN_CALLS:
-            yield name
-        case ast.Attribute(value=ast.Name(id="yaml"), attr=name) if "load" in name:
-            # Ours is an object of ruamel.yaml named after its use, never the module `yaml`.
-            yield f"yaml.{name}"
-        case ast.Attribute(value=ast.Name(id="torch"), attr="load"):
-            if not _is(keywords.get("weights_only"), True):
-                yield "torch.load"
-        case ast.Attribute(attr="load"):
-            if _is(keywords.get("allow_pickle"), True):
-                yield "allow_pickle"
+    head, _, rest = ast.unparse(call.func).partition(".")
+    name = ".".join(filter(None, (aliases.get(head, head), rest))).removeprefix("builtins.")
+    if name in FORBIDDEN_CALLS:
+        yield name
+    elif name.startswith("yaml.") and "load" in name:
+        # Ours is an object of ruamel.yaml named after its use, never the module `yaml`.
+        yield name
+    elif name == "torch.load" and not _is(keywords.get("weights_only"), True):
+        yield name
+    elif name.endswith("load") and _is(keywords.get("allow_pickle"), True):
+        yield "allow_pickle"
+    elif name.endswith("YAML") and any(_is(argument, "unsafe") for argument in call.args):
+        yield "YAML of type 'unsafe'"
 
 
 def _is(node: ast.AST | None, value: object) -> bool:
-    return isinstance(node, ast.Constant) and node.value is value
+    return (
+        isinstance(node, ast.Constant) and type(node.value) is type(value) and node.value == value
+    )
 
 
 def sources(root: Path) -> list[Path]:
@@ -73,6 +93,14 @@ def test_no_code_runs_from_data(root: Path) -> None:
         "import pickle",
         "from marshal import loads",
         "import shelve as s",
+        "import _pickle",
+        "from yaml import load",
+        "from torch import load as read\nread(path)",
+        "import torch as t\nt.load(path)",
+        "import builtins as b\nb.eval('1')",
+        "run = eval",
+        "YAML(typ='unsafe')",
+        "YAML('unsafe')",
         "eval('1')",
         "exec(text)",
         "yaml.load(text)",
