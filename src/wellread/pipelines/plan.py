@@ -7,6 +7,7 @@ only the length of replies, the speed of the server, and that no chunk is filter
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from wellread.ingest.chunk import split
 from wellread.ingest.duplicates import DuplicateIndex
 from wellread.ingest.read import read_folder
 from wellread.ingest.tokens import counter_for
-from wellread.llm.chat import ChatRequest
+from wellread.llm.chat import ChatRequest, Message, Usage
 from wellread.llm.endpoint import Endpoint
-from wellread.llm.plan import Estimate, estimate
+from wellread.llm.plan import FIRST_TOKEN_S, Estimate, estimate
+from wellread.llm.usage import Prices
 from wellread.pipelines.project import Project
 from wellread.pipelines.staff import Unreachable, model_teacher
 from wellread.records import Chunk, Kind, Passage, Rejection
@@ -28,6 +30,8 @@ _SAMPLE = 200
 # What replies take, in tokens: a judgement; one pair with its thought process and answer.
 _JUDGEMENT_TOKENS = 40
 _PAIR_TOKENS = 420
+# What a retriever is asked: the telling words of a chunk.
+_QUERY_TOKENS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,11 @@ class Plan:
 
 @dataclass
 class _Survey:
-    """What is in the folder."""
+    """What is in the folder; `indexed` counts near-duplicates too, which are searched as well."""
 
     documents: int = 0
     chunks: int = 0
+    indexed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     sample: deque[Chunk] = field(default_factory=lambda: deque(maxlen=_SAMPLE))
 
@@ -80,7 +85,9 @@ def plan_rag_data(project: Project) -> Plan:
     if project.system.use_subset and chunks > project.system.subset_size:
         survey.dropped["not_in_subset"] = chunks - project.system.subset_size
         chunks = project.system.subset_size
-    models = _models(project, survey, chunks) if project.teacher == "model" else ()
+    models = [*_embedding(project, survey, chunks)]
+    if project.teacher == "model":
+        models += _models(project, survey, chunks)
     return Plan(
         survey.documents, chunks, dict(survey.dropped), _kinds(project, chunks), tuple(models)
     )
@@ -102,7 +109,9 @@ def _survey(project: Project) -> _Survey:
             for piece in split(document, project.ingest, counter):
                 if isinstance(piece, Rejection):
                     survey.dropped[piece.reason] += 1
-                elif duplicates.add(piece) is not None:
+                    continue
+                survey.indexed += 1
+                if duplicates.add(piece) is not None:
                     survey.dropped["near_duplicate"] += 1
                 else:
                     survey.chunks += 1
@@ -138,6 +147,22 @@ def _models(project: Project, survey: _Survey, chunks: int) -> Iterator[PlannedM
         name = "small" if "small" in project.models else "large"
         yield _planned(project, name, small, chunks, _JUDGEMENT_TOKENS)
     yield _planned(project, "large", large, chunks, pairs * _PAIR_TOKENS)
+
+
+def _embedding(project: Project, survey: _Survey, examples: int) -> Iterator[PlannedModel]:
+    """What a server that embeds is asked: every chunk in batches, then a query for each example."""
+    settings = project.knowledge.embedder
+    endpoint = settings.endpoint
+    if endpoint is None or project.knowledge.retriever_type not in {"dense", "hybrid"}:
+        return
+    passages = [ChatRequest((Message("user", chunk.text),)) for chunk in survey.sample]
+    every = estimate(endpoint, passages, calls=survey.indexed, reply_tokens=0, concurrency=1)
+    calls = math.ceil(survey.indexed / settings.batch_size) + examples
+    tokens = every.input_tokens + examples * _QUERY_TOKENS
+    money = Prices(endpoint.cost_per_million_input).cost(Usage(tokens))
+    concurrency = endpoint.concurrency or project.system.concurrency_limit
+    minutes = calls / concurrency * FIRST_TOKEN_S / 60
+    yield PlannedModel(f"embedder ({endpoint.model})", calls, tokens, 0, money, minutes)
 
 
 def _briefs(project: Project, sample: list[Chunk]) -> Iterator[RagBrief]:
