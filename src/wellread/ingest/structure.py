@@ -8,7 +8,9 @@ stand between the end of a sentence and the number of a paragraph. Each gets lin
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from wellread.ingest.parts import SMALL, Opened, separate_parts
 
 _MIN_LENGTH = 4_000
 _LONG_LINE = 1_500
@@ -22,17 +24,15 @@ _MIN_BULLETS = 10
 _MAX_SKIP = 4
 _MAX_HEADING_WORDS = 14
 _SENTENCE_END = re.compile(r"[.!?:;—)”\"]\s|\n")
-_SMALL = frozenset(
-    "a an and as at by for from in of on or the to with vs von und der die das".split()
-)
 
 
 @dataclass(slots=True)
 class Numbering:
-    """How far the numbers of paragraphs have counted up, from one stretch of a text to the next."""
+    """How far the numbers of paragraphs and parts have counted, from one stretch to the next."""
 
     chapter: str = ""
     last: int = 0
+    parts: Opened = field(default_factory=Opened)
 
 
 def has_no_lines(text: str) -> bool:
@@ -48,7 +48,9 @@ def recover_structure(text: str, done: dict[str, int], numbering: Numbering | No
     text = _glyph_bullets(text)
     text = _BULLET.sub("\n• ", text).replace(" \n• ", "\n• ")
     text = _CAPTION.sub("\n\n", text)
-    starts = _numbered_paragraphs(text, numbering or Numbering())
+    numbering = numbering or Numbering()
+    text = separate_parts(text, numbering.parts)
+    starts = _numbered_paragraphs(text, numbering)
     parts: list[str] = []
     at = 0
     for start in starts:
@@ -112,7 +114,7 @@ def _heading_before(text: str, low: int, paragraph: int) -> int:
         return paragraph
     if words[0] in ("Chapter", "Appendix") and not text.startswith("1.", paragraph + 2):
         return paragraph  # a running head that was not recognised: a chapter opens with number 1
-    loud = [word for word in words if word.lower() not in _SMALL]
+    loud = [word for word in words if word.lower() not in SMALL]
     reads_so = (
         words[-1][-1].isalpha() and ")" not in words and not any(w[0].islower() for w in loud)
     )
