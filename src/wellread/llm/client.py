@@ -16,12 +16,13 @@ The key is read from the environment for each call, and taken out of whatever th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Generic, NoReturn, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -30,11 +31,18 @@ import orjson
 from wellread import __version__
 from wellread.errors import AuthenticationError, EndpointError, ModelError
 from wellread.llm.chat import ChatReply, ChatRequest, Usage
+from wellread.llm.embeddings import (
+    EmbeddingReply,
+    EmbeddingRequest,
+    embedding_body,
+    read_embeddings,
+)
 from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint, Secret
 from wellread.llm.limiter import Limiter, Ticket
-from wellread.llm.usage import UnusableReplyError, estimate_input
+from wellread.llm.usage import UnusableReplyError, estimate_input, estimate_tokens
 from wellread.llm.wire import Answer, Form, Problem, read_answer, request_body
 
+T = TypeVar("T")
 _BACKOFF_S = 0.5
 _BACKOFF_MOST_S = 60.0
 _MAX_BODY = 32_000_000
@@ -62,6 +70,14 @@ class _Course:
     def wasted(self) -> bool:
         """Whether unusable replies were paid for."""
         return self.usage != Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange(Generic[T]):
+    """Where a request goes, and how its answer is read: ``read(status, Retry-After, body)``."""
+
+    path: str
+    read: Callable[[int, str, bytes], Answer[T] | Problem]
 
 
 class EndpointClient:
@@ -146,10 +162,15 @@ class EndpointClient:
         forms = self._forms(request)
         form = next(forms)
         body = request_body(self.endpoint, request, form)
+        exchange = _Exchange(
+            "/completions" if request.completion else "/chat/completions",
+            functools.partial(read_answer, request),
+        )
+        redraws = self._redraws(request)
         while True:
             ticket = await limiter.acquire(guess)
             course.until = course.until or limiter.now() + self.endpoint.deadline_s
-            found = await self._exchange(request, body, ticket)
+            found = await self._exchange(exchange, body, ticket)
             if isinstance(found, Answer):
                 try:
                     reply = self._whole(found, course, form, guess)
@@ -160,7 +181,31 @@ class EndpointClient:
             if found.reason == "bad_request" and (simpler := next(forms, None)):
                 form, body = simpler, request_body(self.endpoint, request, simpler)
                 continue
-            await limiter.sleep(self._wait_s(found, course, request, body))
+            await limiter.sleep(self._wait_s(found, course, redraws, body))
+
+    async def embed_and_keep(
+        self, request: EmbeddingRequest, keep: Callable[[EmbeddingReply], Awaitable[None]]
+    ) -> EmbeddingReply:
+        """Embed some texts in one call, as `reply_and_keep` answers a request."""
+        limiter = self.limiter
+        course = _Course()
+        limited = self.endpoint.tokens_per_minute is not None
+        guess = sum(map(estimate_tokens, request.texts)) if limited else 0
+        body = embedding_body(self.endpoint, request)
+        exchange = _Exchange("/embeddings", functools.partial(read_embeddings, request))
+        while True:
+            ticket = await limiter.acquire(guess)
+            course.until = course.until or limiter.now() + self.endpoint.deadline_s
+            found = await self._exchange(exchange, body, ticket)
+            if isinstance(found, Answer):
+                try:
+                    self._succeeded = True
+                    self._rejected = self._forbidden = 0
+                    await keep(found.reply)
+                finally:
+                    limiter.succeeded(ticket)
+                return found.reply
+            await limiter.sleep(self._wait_s(found, course, 0, body))
 
     def _forms(self, request: ChatRequest) -> Iterator[Form]:
         """How to ask for JSON: the form that works, or while none has, one after the other."""
@@ -176,11 +221,11 @@ class EndpointClient:
         return estimate_input(request) + int(min(output, request.sampling.max_tokens))
 
     async def _exchange(
-        self, request: ChatRequest, body: bytes, ticket: Ticket
-    ) -> Answer | Problem:
+        self, exchange: _Exchange[T], body: bytes, ticket: Ticket
+    ) -> Answer[T] | Problem:
         """Send once; after a Problem tell the limiter, and give the slot back."""
         try:
-            found = await self._send(request, body)
+            found = await self._send(exchange, body)
             if isinstance(found, Problem) and found.trouble in {"no_key", "fatal"}:
                 self._give_up(found)
         except BaseException:
@@ -194,16 +239,18 @@ class EndpointClient:
             self.limiter.succeeded(ticket)
         return found
 
-    async def _send(self, request: ChatRequest, body: bytes) -> Answer | Problem:
+    async def _send(self, exchange: _Exchange[T], body: bytes) -> Answer[T] | Problem:
         """One HTTP exchange; what goes wrong on the way is a Problem too."""
         if self._session is None:
             raise EndpointError(f"{self.name}: the client is not open; use 'async with'")
         key = self.endpoint.read_key(self._environment)
         headers = {"Authorization": Secret(f"Bearer {key}")} if key else None
-        path = "/completions" if request.completion else "/chat/completions"
         try:
             async with self._session.post(
-                self.endpoint.base_url + path, data=body, headers=headers, allow_redirects=False
+                self.endpoint.base_url + exchange.path,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 answer = await _read_body(response)
                 status, retry_after = response.status, response.headers.get("Retry-After", "")
@@ -218,9 +265,11 @@ class EndpointClient:
             return Problem("broken", "disconnected", f"the connection broke ({_said(error)})")
         if answer is None:
             return Problem("unusable", "malformed", f"a reply of over {_MAX_BODY:,} bytes")
-        return read_answer(request, status, retry_after, _without(key, answer))
+        return exchange.read(status, retry_after, _without(key, answer))
 
-    def _whole(self, found: Answer, course: _Course, form: Form, guess: int) -> ChatReply:
+    def _whole(
+        self, found: Answer[ChatReply], course: _Course, form: Form, guess: int
+    ) -> ChatReply:
         """Note what a success teaches, and add what the failed attempts cost."""
         reply = found.reply
         if form != self._form or not self._form_works:
@@ -233,9 +282,7 @@ class EndpointClient:
             self.limiter.correct(guess, tokens)
         return replace(reply, usage=reply.usage + course.usage) if course.wasted else reply
 
-    def _wait_s(
-        self, problem: Problem, course: _Course, request: ChatRequest, body: bytes
-    ) -> float:
+    def _wait_s(self, problem: Problem, course: _Course, redraws: int, body: bytes) -> float:
         """Seconds until the request goes again; raises where it may not."""
         course.usage += problem.usage
         match problem.trouble:
@@ -245,7 +292,7 @@ class EndpointClient:
             case "broken" | "unusable" if course.failures < self.endpoint.max_retries:
                 course.failures += 1
                 seconds = _backoff_s(course.failures, body)
-            case "truncated" if course.truncated < self._redraws(request):
+            case "truncated" if course.truncated < redraws:
                 course.truncated += 1
                 seconds = 0.0
             case _:

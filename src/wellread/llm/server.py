@@ -2,9 +2,10 @@
 
     python -m wellread.llm.server --port 8000 --latency 0.05 --rate-429 0.05 --seed 1
 
-It speaks ``/v1/chat/completions``, ``/v1/completions`` and ``/v1/models``; ``/stats`` tells what it
-was asked. Replies come from `answer`, a function of the request; by default text, or JSON that fits
-the request's schema, which follows from the request alone.
+It speaks ``/v1/chat/completions``, ``/v1/completions``, ``/v1/embeddings`` and ``/v1/models``;
+``/stats`` tells what it was asked. Replies come from `answer`, a function of the request; by
+default text, or JSON that fits the request's schema, which follows from the request alone.
+Embeddings are hashed words.
 
 Faults follow from (seed, request, how often it came before), so that they are the same in each run
 and in any order. The protocol is parsed by hand, a request at a time on each connection: at some
@@ -14,6 +15,7 @@ thousand requests a second it must not be what is measured.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import re
 import threading
@@ -34,6 +36,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _BEARER = re.compile(rb"\r\nauthorization:\s*bearer\s+([^\r\n]*)", re.IGNORECASE)
 _MAX_REQUEST = 64_000_000
 _MAX_KEY = 200
+EMBEDDING_SIZE = 64
 _REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 
 
@@ -200,6 +203,9 @@ class LoopbackServer:
             self._thread.join(timeout=30)
 
 
+_Write = Callable[[Mapping[str, Any], str], dict[str, Any]]
+
+
 class _Connection(asyncio.Protocol):
     """One kept-alive connection; requests on it come one after the other."""
 
@@ -241,11 +247,14 @@ class _Connection(asyncio.Protocol):
             named = [{"id": name, "object": "model"} for name in self._server.models]
             self._send(200, orjson.dumps({"object": "list", "data": named}))
         elif path.endswith("/completions"):
-            self._complete(head, body, chat=path.endswith("/chat/completions"))
+            chat = path.endswith("/chat/completions")
+            self._complete(head, body, functools.partial(self._completion, chat=chat))
+        elif path.endswith("/embeddings"):
+            self._complete(head, body, self._embeddings)
         else:
             self._send(404, _error(f"no such path: {path}"))
 
-    def _complete(self, head: bytes, body: bytes, *, chat: bool) -> None:
+    def _complete(self, head: bytes, body: bytes, write: _Write) -> None:
         server, stats = self._server, self._server.stats
         now = self._loop.time()
         server.first_request_at = (
@@ -265,7 +274,7 @@ class _Connection(asyncio.Protocol):
         else:
             fault = server.faults.of(body, attempt)
             stats.by_fault[fault or "none"] += 1
-            self._respond(body, fault, chat=chat)
+            self._respond(body, fault, write)
 
     def _count(self, body: bytes) -> int:
         """Note the request; returns how often it came before."""
@@ -277,7 +286,7 @@ class _Connection(asyncio.Protocol):
         server.attempts[digest] += 1
         return attempt
 
-    def _respond(self, body: bytes, fault: str, *, chat: bool) -> None:
+    def _respond(self, body: bytes, fault: str, write: _Write) -> None:
         if fault == "429":
             self._send(429, _error("rate limit"), self._server.faults.retry_after_s)
         elif fault == "timeout":
@@ -285,7 +294,7 @@ class _Connection(asyncio.Protocol):
         elif fault in {"500", "503"}:
             self._later(lambda: self._send(int(fault), _error("server trouble")))
         else:
-            self._later(lambda: self._answer(body, fault, chat=chat))
+            self._later(lambda: self._answer(body, fault, write))
 
     def _later(self, send: Callable[[], None]) -> None:
         stats = self._server.stats
@@ -301,14 +310,13 @@ class _Connection(asyncio.Protocol):
         else:
             self._loop.call_soon(finish)
 
-    def _answer(self, body: bytes, fault: str, *, chat: bool) -> None:
+    def _answer(self, body: bytes, fault: str, write: _Write) -> None:
         try:
-            request = orjson.loads(body)
-            text = (self._server.answer or default_answer)(request)
+            written = write(orjson.loads(body), fault)
         except Exception as error:  # noqa: BLE001 a broken script is the client's 500, not a hang
             self._send(500, _error(f"the script failed: {error!r}"))
             return
-        reply = orjson.dumps(self._completion(request, text, fault, chat=chat))
+        reply = orjson.dumps(written)
         if fault == "malformed":
             self._send(200, reply[: len(reply) // 2])
         elif fault == "drop":
@@ -318,9 +326,8 @@ class _Connection(asyncio.Protocol):
         else:
             self._send(200, reply)
 
-    def _completion(
-        self, request: Mapping[str, Any], text: str, fault: str, *, chat: bool
-    ) -> dict[str, Any]:
+    def _completion(self, request: Mapping[str, Any], fault: str, *, chat: bool) -> dict[str, Any]:
+        text = (self._server.answer or default_answer)(request)
         if fault in {"cut", "length"}:
             text = text[: 2 * len(text) // 3]
         finish = "length" if fault == "length" else "stop"
@@ -341,6 +348,22 @@ class _Connection(asyncio.Protocol):
                 "total_tokens": read + written,
             }
         return completion
+
+    def _embeddings(self, request: Mapping[str, Any], fault: str) -> dict[str, Any]:
+        given = request["input"]
+        texts = [given] if isinstance(given, str) else list(given)
+        size = int(request.get("dimensions") or EMBEDDING_SIZE)
+        rows = [
+            {"object": "embedding", "index": n, "embedding": hashed_vector(text, size)}
+            for n, text in enumerate(texts)
+        ]
+        answer: dict[str, Any] = {"object": "list", "model": request.get("model", "")}
+        # The last first: the protocol tells the order by `index`.
+        answer["data"] = [] if fault == "empty" else rows[::-1]
+        if self._server.count_usage:
+            read = sum(map(estimate_tokens, texts))
+            answer["usage"] = {"prompt_tokens": read, "total_tokens": read}
+        return answer
 
     def _send(
         self,
@@ -370,14 +393,24 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def hashed_vector(text: str, size: int) -> list[float]:
+    """A vector of hashed words: texts that share words lie near each other, and nothing else."""
+    vector = [0.0] * size
+    for word in re.findall(r"\w+", text.lower()):
+        digest = hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
+        vector[int.from_bytes(digest[:7], "big") % size] += 1.0 if digest[7] & 1 else -1.0
+    return vector
+
+
 def _error(message: str) -> bytes:
     return orjson.dumps({"error": {"message": message, "type": "error"}})
 
 
 def last_text(request: Mapping[str, Any]) -> str:
-    """The text of a request's last message, or its prompt."""
+    """The text of a request's last message, its prompt, or what is to be embedded."""
     messages = request.get("messages")
-    return str(messages[-1]["content"]) if messages else str(request.get("prompt", ""))
+    given = request.get("prompt", request.get("input", ""))
+    return str(messages[-1]["content"]) if messages else str(given)
 
 
 def first_text(request: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import orjson
 
@@ -46,6 +46,7 @@ Trouble = Literal[
     "fatal",
 ]
 
+T = TypeVar("T")
 MAX_STOPS = 4
 _EXCERPT = 300
 _THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
@@ -70,10 +71,10 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Generic[T]):
     """A reply that can be used."""
 
-    reply: ChatReply
+    reply: T
 
 
 def request_body(endpoint: Endpoint, request: ChatRequest, form: Form) -> bytes:
@@ -118,10 +119,10 @@ def _response_format(schema: Mapping[str, Any], form: Form) -> dict[str, Any]:
 
 def read_answer(
     request: ChatRequest, status: int, retry_after: str, body: bytes, *, now: float | None = None
-) -> Answer | Problem:
+) -> Answer[ChatReply] | Problem:
     """What the server's answer amounts to; `now` is the time of day a date is compared with."""
     if status != 200:
-        return _refusal(status, retry_after, body, now)
+        return refusal(status, retry_after, body, now)
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -142,11 +143,13 @@ def _without_choice(
     error = answer.get("error")
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, int) and 400 <= code < 600:
-        return _refusal(code, retry_after, body, now)
+        return refusal(code, retry_after, body, now)
     return Problem("unusable", "no_choices", f"no choices in {excerpt(body)!r}", usage)
 
 
-def _choice(choice: Mapping[str, Any], usage: Usage, estimated: bool) -> Answer | Problem:
+def _choice(
+    choice: Mapping[str, Any], usage: Usage, estimated: bool
+) -> Answer[ChatReply] | Problem:
     message = choice.get("message")
     source = message if isinstance(message, Mapping) else choice
     content = source.get("content") if source is message else source.get("text")
@@ -161,8 +164,8 @@ def _choice(choice: Mapping[str, Any], usage: Usage, estimated: bool) -> Answer 
     if finish == "content_filter":
         return Problem("rejected", "content_filter", "stopped by the content filter", usage)
     if source.get("refusal"):
-        refusal = excerpt(str(source["refusal"]).encode("utf-8", "replace"))
-        return Problem("rejected", "refused", f"the model declined: {refusal!r}", usage)
+        said = excerpt(str(source["refusal"]).encode("utf-8", "replace"))
+        return Problem("rejected", "refused", f"the model declined: {said!r}", usage)
     text = strip_thought(content) if isinstance(content, str) else ""
     if not text.strip():
         return Problem("unusable", "empty", "the reply holds no text", usage)
@@ -198,7 +201,8 @@ def _usage(counted: Any, request: ChatRequest, answer: Mapping[str, Any]) -> tup
     return Usage(estimate_input(request), estimate_tokens(str(choices))), True
 
 
-def _refusal(status: int, retry_after: str, body: bytes, now: float | None) -> Problem:
+def refusal(status: int, retry_after: str, body: bytes, now: float | None = None) -> Problem:
+    """What a status other than 200 means, whatever was asked."""
     if status in {429, 503, 529}:
         if _NO_CREDIT.search(body[:4000].decode("utf-8", "replace")):
             return _no_credit(status)

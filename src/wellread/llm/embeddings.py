@@ -1,0 +1,110 @@
+"""The protocol's embeddings route as pure functions: texts to bytes, an answer to vectors.
+
+EmbeddingRequest --embedding_body--> POST /embeddings --read_embeddings--> EmbeddingReply
+                                                                        └─> Problem (wire.py)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from wellread.llm.chat import Usage
+from wellread.llm.endpoint import Endpoint
+from wellread.llm.usage import estimate_tokens
+from wellread.llm.wire import Answer, Problem, encode, excerpt, refusal
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """Texts to embed in one call; `dimensions` 0 leaves the size to the model."""
+
+    texts: tuple[str, ...]
+    dimensions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingReply:
+    """One vector a text, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage = field(default_factory=Usage)
+
+
+def embedding_body(endpoint: Endpoint, request: EmbeddingRequest) -> bytes:
+    """The JSON of one call; ModelError where a text is no Unicode."""
+    body: dict[str, Any] = {"model": endpoint.model, "input": list(request.texts)}
+    if request.dimensions:
+        body["dimensions"] = request.dimensions
+    for name, value in endpoint.extra_body.items():
+        if value is None:
+            body.pop(name, None)
+        else:
+            body[name] = value
+    return encode(body)
+
+
+def read_embeddings(
+    request: EmbeddingRequest, status: int, retry_after: str, body: bytes
+) -> Answer[EmbeddingReply] | Problem:
+    """What the server's answer amounts to; a vector too few or with NaN in it is no answer."""
+    if status != 200:
+        return refusal(status, retry_after, body)
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Problem("broken", "malformed", f"not JSON: {excerpt(body)!r}")
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return Problem("broken", "malformed", f"no list 'data' in {excerpt(body)!r}")
+    # Servers may answer in another order than asked, and say so by `index`.
+    rows = [row for _, row in sorted(enumerate(rows), key=lambda n: _index(n[1], n[0]))]
+    vectors = [_vector(row.get("embedding")) for row in rows]
+    problem = _problem(vectors, len(request.texts), request.dimensions)
+    if problem:
+        return Problem("unusable", "malformed", problem)
+    counted = answer.get("usage")
+    tokens = counted.get("prompt_tokens") if isinstance(counted, Mapping) else None
+    if not isinstance(tokens, int) or tokens < 0:
+        tokens = sum(map(estimate_tokens, request.texts))
+    return Answer(EmbeddingReply(tuple(v for v in vectors if v is not None), Usage(tokens)))
+
+
+def _index(row: Mapping[str, Any], otherwise: int) -> int:
+    index = row.get("index")
+    return index if isinstance(index, int) else otherwise
+
+
+def _vector(value: Any) -> tuple[float, ...] | None:
+    """Numbers as a list, or as base64 of little-endian float32; None where it is neither."""
+    if isinstance(value, str):
+        try:
+            raw = base64.b64decode(value, validate=True)
+            value = memoryview(raw).cast("f").tolist()
+        except (binascii.Error, TypeError, ValueError):
+            return None
+    if not isinstance(value, Sequence) or not value:
+        return None
+    if not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
+        return None
+    return tuple(map(float, value))
+
+
+def _problem(vectors: Sequence[tuple[float, ...] | None], count: int, dimensions: int) -> str:
+    """What is wrong with the vectors, or ""."""
+    if len(vectors) != count:
+        return f"{len(vectors)} vectors for {count} texts"
+    sizes = {len(vector) if vector is not None else 0 for vector in vectors}
+    if 0 in sizes:
+        return "a vector that is no list of finite numbers"
+    if len(sizes) > 1:
+        return f"vectors of different sizes: {sorted(sizes)}"
+    if dimensions and sizes and sizes != {dimensions}:
+        return f"vectors of size {sizes.pop()}, where {dimensions} was asked for"
+    return ""
