@@ -20,6 +20,8 @@ compile() {
 # The widest set is solved first and binds the others, so that all of them agree.
 compile dev.txt pyproject.toml --extra tokenizers --group dev "$@"
 compile core.txt pyproject.toml --constraint requirements/dev.txt "$@"
-compile tokenizers.txt pyproject.toml --extra tokenizers --constraint requirements/dev.txt "$@"
+for extra in tokenizers dense sentence-transformers lancedb postgres; do
+    compile "$extra.txt" pyproject.toml --extra "$extra" --constraint requirements/dev.txt "$@"
+done
 compile build.txt --group build --constraint requirements/dev.txt "$@"
 compile models.txt --group models --no-deps "$@"
