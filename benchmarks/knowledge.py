@@ -1,19 +1,23 @@
 """The knowledge base beside bm25s: quality on judged queries, cost at 10,000 and 100,000 chunks.
 
-    python benchmarks/knowledge.py DATA                       # everything
-    python benchmarks/knowledge.py DATA --sizes 10000
+    python benchmarks/knowledge.py DATA                                # everything
+    python benchmarks/knowledge.py DATA --parts cost --sizes 10000 --repeats 3
+    python benchmarks/knowledge.py DATA --parts cost memory --sizes 100000 1000000
 
 The folder holds `cranfield/` and `xquad/`. Chunks for the cost are made from their texts by
-replacing 35% of the words by others, from a fixed seed. bm25s (with PyStemmer, the same stop
-words) is left out where it is not installed. Both answer the same queries in one run, taking
-turns; times are CPU times of one thread. Memory is the anonymous part of the resident set, seen
-every 10 ms by a thread of a child process that builds from a stream.
+replacing 35% of the words by others, from a fixed seed, and lie in a file from which every engine
+reads them. bm25s (with PyStemmer, the same stop words) is left out where it is not installed, and
+above 200,000 chunks. All answer the same queries in one run, taking turns; times are CPU times of
+all threads, without what it takes to read the file and make documents of it. Memory is the
+anonymous part of the resident set, seen every 10 ms by a thread of a child process that builds
+from the file. Ratios are to bm25s; with --repeats, medians.
 """
 
 from __future__ import annotations
 
 import argparse
 import atexit
+import collections
 import importlib.util
 import itertools
 import json
@@ -41,6 +45,8 @@ Pair = tuple[Document, list[Chunk]]
 Search = Callable[[str, int], list[str]]
 LANGUAGES = {"en": "english", "de": "german", "zh": ""}
 DEPTH = 10
+PARTS = ("quality", "cost", "memory")
+MOST_FOR_BM25S = 200_000
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,21 @@ def varied(folder: Path, count: int) -> Iterator[str]:
         yield " ".join(text)
 
 
+def write_texts(folder: Path, count: int) -> Path:
+    """A temporary file with one varied text a line, so that nobody holds them all."""
+    path = Path(tempfile.mkdtemp(prefix="knowledge-")) / "texts"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{text}\n" for text in varied(folder, count))
+    return path
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The texts of `write_texts`."""
+    with path.open(encoding="utf-8") as file:
+        yield from map(str.rstrip, file)
+
+
 def streamed(texts: Iterable[str]) -> Iterator[Pair]:
     """Documents of ten chunks each."""
     iterator = iter(texts)
@@ -213,34 +234,51 @@ def cpu(action: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - start, result
 
 
-def compare_cost(folder: Path, count: int, with_bm25s: bool) -> None:
-    """Print build and query costs, and their ratios where bm25s is there."""
-    texts = list(varied(folder, count))
-    queries = list(cranfield(folder).queries.values())
-    build_s, base = cpu(lambda: built(streamed(texts)))
-    start = time.perf_counter()
+def measure_cost(texts: Path, queries: Sequence[str], with_bm25s: bool) -> dict[str, float]:
+    """One build and three rounds of queries of every engine, by ``engine figure``."""
+    figures: dict[str, float] = {}
+    making_s, _ = cpu(lambda: collections.deque(streamed(lines(texts)), maxlen=0))
+    build_s, base = cpu(lambda: built(streamed(lines(texts))))
+    figures["wellread build CPU s"] = build_s - making_s
     base.close()
+    start = time.perf_counter()
     base = KnowledgeBase.open(base.folder)
-    open_ms = (time.perf_counter() - start) * 1000
-    engines: dict[str, Search] = {"wellread": ours(base)}
+    figures["wellread open ms"] = (time.perf_counter() - start) * 1000
+    figures["wellread disk MB"] = base.info().bytes / 1e6
     plain = KnowledgeBase.open(base.folder, KnowledgeSettings(collapse_duplicates=False))
-    engines["without collapse"] = ours(plain)
-    builds = {"wellread": build_s}
+    engines: dict[str, Search] = {"wellread": ours(base), "no-collapse": ours(plain)}
     if with_bm25s:
-        names = [str(number) for number in range(count)]
-        builds["bm25s"], other = cpu(lambda: Bm25s(names, texts, "en"))
+        held = list(lines(texts))
+        names = [str(number) for number in range(len(held))]
+        figures["bm25s build CPU s"], other = cpu(lambda: Bm25s(names, held, "en"))
         engines["bm25s"] = other.search
-    megabytes = base.info().bytes / 1e6
-    print(f"{count:,} chunks: open {open_ms:.1f} ms, {megabytes:.0f} MB on disk")
-    for engine, seconds in builds.items():
-        print(f"  build  {engine:17} {seconds:7.2f} CPU s")
     for engine, times in timed(engines, queries).items():
-        p50, p99 = np.percentile(times, [50, 99])
-        print(f"  query  {engine:17} p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        for percent in (50, 99):
+            figures[f"{engine} p{percent} ms"] = float(np.percentile(times, percent))
+    base.close()
+    plain.close()
+    shutil.rmtree(base.folder.parent)
+    return figures
+
+
+def compare_cost(
+    texts: Path, queries: Sequence[str], count: int, with_bm25s: bool, repeats: int
+) -> None:
+    """Print the median of every figure, beside that of bm25s where it is there."""
+    runs = [measure_cost(texts, queries, with_bm25s) for _ in range(repeats)]
+    print(f"{count:,} chunks, {texts.stat().st_size / 1e6:.0f} MB of text, median of {repeats}")
+    for name in runs[0]:
+        engine, _, figure = name.partition(" ")
+        line = f"  {figure:12} {engine:12} {statistics.median(run[name] for run in runs):9.2f}"
+        beside = f"bm25s {figure}"
+        if engine != "bm25s" and beside in runs[0]:
+            ratio = statistics.median(run[name] / run[beside] for run in runs)
+            line += f"   {ratio:.2f} x bm25s"
+        print(line, flush=True)
 
 
 def timed(engines: Mapping[str, Search], queries: Sequence[str]) -> dict[str, list[float]]:
-    """CPU milliseconds of every query on every engine, in turns."""
+    """CPU milliseconds of every query on every engine, in turns, after a round to warm up."""
     times: dict[str, list[float]] = {name: [] for name in engines}
     for turn, query in itertools.product(range(3), queries):
         for name, search in engines.items():
@@ -250,8 +288,8 @@ def timed(engines: Mapping[str, Search], queries: Sequence[str]) -> dict[str, li
     return times
 
 
-def measure_memory(folder: Path, count: int) -> None:
-    """Build from a stream and print the highest anonymous memory (Linux)."""
+def measure_memory(texts: Path, count: int) -> None:
+    """Build from the first `count` texts and print the highest anonymous memory (Linux)."""
     peak, done = [0], threading.Event()
 
     def anonymous() -> int:
@@ -262,11 +300,9 @@ def measure_memory(folder: Path, count: int) -> None:
         while not done.wait(0.01):
             peak[0] = max(peak[0], anonymous())
 
-    source = streamed(varied(folder, count))
-    first = next(source)
     before = anonymous()
     threading.Thread(target=watch, daemon=True).start()
-    built(itertools.chain([first], source)).close()
+    built(streamed(itertools.islice(lines(texts), count))).close()
     done.set()
     print(f"{count:,} chunks: memory before {before / 1024:.0f} MB, peak {peak[0] / 1024:.0f} MB")
 
@@ -275,19 +311,26 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
-    parser.add_argument("--memory", type=int, help="only build so many chunks and print memory")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         measure_memory(options.data, options.memory)
         return
     with_bm25s = all(importlib.util.find_spec(name) for name in ("bm25s", "Stemmer"))
-    compare_quality(options.data, with_bm25s)
-    for size in options.sizes:
-        compare_cost(options.data, size, with_bm25s)
-    for size in (1_000, *options.sizes):
-        command = [sys.executable, __file__, str(options.data), "--memory", str(size)]
-        subprocess.run(command, check=True)
+    if "quality" in options.parts:
+        compare_quality(options.data, with_bm25s)
+    queries = list(cranfield(options.data).queries.values())
+    for size in options.sizes if {"cost", "memory"} & set(options.parts) else ():
+        texts = write_texts(options.data, size)
+        if "cost" in options.parts:
+            beside = with_bm25s and size <= MOST_FOR_BM25S
+            compare_cost(texts, queries, size, beside, options.repeats)
+        for count in (1_000, size) if "memory" in options.parts else ():
+            command = [sys.executable, __file__, str(texts), "--memory", str(count)]
+            subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

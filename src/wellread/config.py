@@ -6,9 +6,9 @@ configures. `read_settings` loads a YAML file into one and reports all mistakes 
     wellread.yaml:14:5 rag_data.rag_max_chunk: unknown option; did you mean 'rag_max_chunks'?
 
 Steps: parse with positions -> replace ``${NAME}`` from the environment -> validate -> translate
-each validation error back to its line and column. An `api_key` is never replaced: it stays the
-name of an environment variable until the moment of a call, so that no key enters a settings
-object, a file or an error.
+each validation error back to its line and column. An `api_key` or a `location` is never replaced:
+the name of an environment variable stays in it until the moment of a call, so that no key or
+password enters a settings object, a file or an error.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 Location = tuple[int | str, ...]
 # Options whose wrong values may be keys or passwords: a mistake in them is told without the value.
-_UNSEEN: tuple[Location, ...] = (("api_key",), ("base_url",))
+_UNSEEN: tuple[Location, ...] = (("api_key",), ("base_url",), ("location",))
+_UNRESOLVED = ("api_key", "location")
 
 
 def read_settings(path: Path, model: type[S], *, environment: Mapping[str, str] | None = None) -> S:
@@ -107,7 +108,7 @@ def _resolve(
     path: Path,
     mistakes: list[str],
 ) -> Any:
-    """A plain copy of the tree with ``${NAME}`` replaced everywhere but in api_key."""
+    """A plain copy of the tree with ``${NAME}`` replaced everywhere but in what holds secrets."""
 
     def deeper(child: Any, key: int | str) -> Any:
         return _resolve(child, (*location, key), variables, tree, path, mistakes)
@@ -116,7 +117,7 @@ def _resolve(
         return {str(key): deeper(child, key) for key, child in node.items()}
     if isinstance(node, CommentedSeq):
         return [deeper(child, index) for index, child in enumerate(node)]
-    if not isinstance(node, str) or (location and location[-1] == "api_key"):
+    if not isinstance(node, str) or (location and location[-1] in _UNRESOLVED):
         return node
     for name in _PLACEHOLDER.findall(node):
         if name not in variables:

@@ -54,7 +54,8 @@ class Chunk:
 
     `id` is ``document_id#start-end``. `heading` is the path of headings above it, joined with
     " > ". `pages` are the first and last page it touches, or () without pages; `lines` the first
-    and last line of ``document.text``, from 1, or () where nobody counted. `tokens` is what the
+    and last line, from 1, of ``document.text`` or, in a knowledge base of files, of the file; ()
+    where nobody counted. `tokens` is what the
     counter that cut it said.
     """
 

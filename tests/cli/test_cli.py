@@ -59,8 +59,11 @@ def test_the_example_of_every_verb_works(tmp_path):
     write_corpus(tmp_path / "docs" / "guides", 3)
     (tmp_path / "docs" / "guides" / "old.md").write_text("The Old press weighs 99 kg. " * 3)
     write_corpus(tmp_path / "more_docs", 1, first=8)
+    asked = {"query": "How heavy is the Brisk kiln?", "relevant_docs": ["guides/product0001.md"]}
+    (tmp_path / "queries_train.jsonl").write_text(json.dumps(asked))
     order = ["read", "chunk", "init", "plan", "rag-data", "inspect", "doctor", "schema", "demo"]
-    order += ["kb build", "kb add", "kb search", "kb remove", "kb update", "kb info"]
+    order += ["kb build", "kb snapshot", "kb add", "kb search", "kb remove", "kb update", "kb info"]
+    order += ["kb compare", "kb reindex", "kb doctor", "kb example", "kb eval"]
     known = {" ".join(verb) for verb in verbs()}
     assert known == set(order)
     for verb in order:
@@ -94,7 +97,9 @@ def test_every_option_of_the_written_configuration_is_known(tmp_path):
     for line in text.splitlines()[3:]:
         # A block within a section is indented below its name, those of `models` are an example.
         option = re.match(r"^(\s+)# ( *\w+:(?: .*)?)$|^()# (\w+:(?: .*)?)$", line)
-        live.append("".join(filter(None, option.groups())) if option and "..." not in line else line)
+        live.append(
+            "".join(filter(None, option.groups())) if option and "..." not in line else line
+        )
     whole = "\n".join(line for line in live if not line.lstrip().startswith("#"))
     whole = re.sub(r"(?m)^models:$", "", whole)
     (tmp_path / "wellread.yaml").write_text(whole)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.knowledge.engine_places import engine, options, server
 from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.records import Chunk, Document
 
+__all__ = ["engine", "options", "server"]
 Pair = tuple[Document, list[Chunk]]
 Corpus = dict[str, str | list[str]]
 

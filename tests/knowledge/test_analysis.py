@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from wellread.knowledge.analysis import STEMMERS, index_terms, query_terms, spelled_words
+from wellread.knowledge import analysis
+from wellread.knowledge.analysis import (
+    STEMMERS,
+    index_terms,
+    joined_terms,
+    query_terms,
+    spelled_words,
+)
 from wellread.knowledge.selection import near_duplicates
 
 
@@ -79,3 +88,37 @@ def test_near_duplicates_are_seen_in_scripts_without_spaces() -> None:
     )
     assert near_duplicates(text, text[:-1] + "！", 0.8)
     assert not near_duplicates(text, text[::-1], 0.8)
+
+
+WORDS = st.sampled_from(
+    [
+        "The",
+        "houses,",
+        "中文分词",
+        "don't",
+        "na\u0308ive",
+        "x" * 120,
+        "हिन्दी",
+        "HÄUSER–",
+        "\x1f",
+        "ＦＵＬＬ",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(st.text(max_size=80), st.lists(WORDS, max_size=20).map(" ".join)),
+    st.sampled_from([*STEMMERS, "", "zh", "xx"]),
+)
+def test_remembered_words_give_the_same_terms_as_the_whole_text(text: str, language: str) -> None:
+    for _ in range(2):  # unknown, then known
+        assert joined_terms(text, language).split(" ") == (index_terms(text, language) or [""])
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "_MAX_KNOWN", 10)
+    analysis._known.cache_clear()
+    text = " ".join(f"word{n} " + "y" * n for n in range(99))
+    assert joined_terms(text, "en").split() == index_terms(text, "en")
+    assert len(analysis._known("en", False)) <= 10

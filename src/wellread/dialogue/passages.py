@@ -25,12 +25,14 @@ _RULE_LINE = re.compile(r"(?m)^(\s*)-{3,}(\s*)$")
 _SPACE = re.compile(r"\s+")
 
 
-def render_passages(passages: Sequence[Passage], form: PassageForm = "chunks") -> str:
-    """The passages as context text, in the order given, numbered from 1."""
+def render_passages(
+    passages: Sequence[Passage], form: PassageForm = "chunks", *, first: int = 1
+) -> str:
+    """The passages as context text, in the order given, numbered from `first`."""
     if not passages:
         return NO_PASSAGES
     write = _chunk_form if form == "chunks" else _numbered_form
-    written = (write(number, passage) for number, passage in enumerate(passages, start=1))
+    written = (write(number, passage) for number, passage in enumerate(passages, start=first))
     return "\n".join(written).rstrip("\n")
 
 

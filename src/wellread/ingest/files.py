@@ -47,6 +47,14 @@ def find_files(folder: Path, settings: IngestSettings, *, skip: Path | None = No
     return sorted(found, key=lambda file: file.id)
 
 
+def find_file(path: Path, settings: IngestSettings) -> File:
+    """One file that the user named; its id is its name."""
+    if not path.is_file():
+        what = "not a file" if path.exists() else "no such file or folder"
+        raise InputError(f"{path}: {what}", hint="name a folder of documents, or one file")
+    return _examined(path, _readable(path.name), path.resolve().parent, settings)
+
+
 def _readable(path: str) -> str:
     """A name that is not valid UTF-8 still becomes an id that can be written."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -23,7 +23,7 @@ from pathlib import Path
 from wellread.errors import DocumentError, InputError
 from wellread.ingest.clean import Cleaned, clean, clean_pages
 from wellread.ingest.decode import decode
-from wellread.ingest.files import File, find_files
+from wellread.ingest.files import File, find_file, find_files
 from wellread.ingest.formats import ROWS, TEXT, check_magic
 from wellread.ingest.language import detect
 from wellread.ingest.rows import read_rows
@@ -56,6 +56,11 @@ def read_folder(
             hint="put .txt .md .pdf .docx .html .epub .pptx .csv or .jsonl files there",
         )
     return _read_all(files, settings, progress)
+
+
+def read_file(path: Path, settings: IngestSettings) -> Iterator[Document | Rejection]:
+    """Documents and Rejections of one file, whose id is its name; InputError where it is absent."""
+    return _read_all([find_file(path, settings)], settings, None)
 
 
 def _read_all(

@@ -3,7 +3,8 @@
     folder/
       manifest.json   what this is and with which settings it was built; written last
       chunks.sqlite   documents and chunks, the source of truth
-      words/          the index of `bm25`
+      words/          the index of words, for `bm25` and `hybrid`
+      vectors/        the index of vectors, for `dense` and `hybrid`
 
 A build happens in ``.folder.building`` beside the folder and is renamed at its end, so a folder
 either holds a whole knowledge base or none. Later changes are one SQLite transaction each; the
@@ -19,7 +20,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -27,27 +27,26 @@ from typing import Any, Self, TypeVar
 
 from wellread.errors import InputError, KnowledgeBaseError
 from wellread.knowledge import manifest as manifests
+from wellread.knowledge import workshop as workshops
 from wellread.knowledge.analysis import language_code, query_terms
 from wellread.knowledge.building import batches, check_free, put_in_place, refuse_known
+from wellread.knowledge.dense import Progress
 from wellread.knowledge.engines.choose import open_engine
 from wellread.knowledge.engines.engine import Engine
 from wellread.knowledge.entries import Entry, Pair, make_entry
-from wellread.knowledge.filters import Where, required_facts
+from wellread.knowledge.filters import Where, holds, required_facts
 from wellread.knowledge.manifest import Manifest
+from wellread.knowledge.parts import Parts
 from wellread.knowledge.ranking import by_score_and_id
-from wellread.knowledge.retriever import Query, Retriever
+from wellread.knowledge.reindexing import forget_unused, reindexed
+from wellread.knowledge.retriever import Query
 from wellread.knowledge.selection import select
 from wellread.knowledge.settings import KnowledgeSettings
-from wellread.knowledge.simple import OverlapIndex
-from wellread.knowledge.summary import Changes, KnowledgeInfo
+from wellread.knowledge.summary import Changes, KnowledgeInfo, describe
+from wellread.knowledge.widening import joined, lies_in
 from wellread.records import Chunk, Document, Passage
-from wellread.storage.files import storage_errors
 
 T = TypeVar("T")
-RETRIEVERS: dict[str, Callable[[Engine, KnowledgeSettings, Path], Retriever]] = {
-    "simple": lambda engine, settings, folder: OverlapIndex(settings),
-    "bm25": lambda engine, settings, folder: engine.words(settings),
-}
 _QUERY_CHARACTERS = 100_000
 _LOOKAHEAD = 8
 _MAX_STEP = 1000
@@ -60,15 +59,22 @@ class KnowledgeBase:
     at a time; other processes may read and write the same folder meanwhile.
     """
 
-    def __init__(self, folder: Path, engine: Engine, manifest: Manifest) -> None:
-        """For `build` and `open`, which callers use."""
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        manifest: Manifest,
+        settings: KnowledgeSettings | None = None,
+    ) -> None:
+        """For `build` and `open`, which callers use; `settings` replace those of the manifest."""
         self.folder = folder
-        self.settings = manifest.settings
+        self.settings = settings or manifest.settings
         self.origin = manifest.origin
         self._manifest = manifest
         self._engine = engine
         self._store = engine.store
-        self._retriever = RETRIEVERS[self.settings.retriever_type](engine, self.settings, folder)
+        self._parts = Parts(engine, folder, manifest, self.settings)
+        self._retriever = self._parts.retriever(self.settings.retriever_type)
         self._closed = False
         self._seen_version = -1
         self._languages: tuple[str, ...] = ()
@@ -84,25 +90,26 @@ class KnowledgeBase:
         *,
         origin: Mapping[str, Any] | None = None,
         replace: bool = False,
+        progress: Progress | None = None,
     ) -> KnowledgeBase:
         """Build a knowledge base from ``(document, its chunks)`` pairs and open it.
 
         The pairs are read as a stream. `origin` is kept in the manifest: where the documents came
         from, how they were chunked. An existing knowledge base is left alone unless `replace`.
+        `progress` is told how many chunks of how many have been embedded.
         """
         manifest = Manifest(settings or KnowledgeSettings(), origin or {})
         check_free(folder, replace=replace)
-        workshop = folder.absolute().with_name(f".{folder.absolute().name}.building")
-        with storage_errors(workshop):
-            shutil.rmtree(workshop, ignore_errors=True)
-            workshop.mkdir(parents=True)
+        workshop = workshops.workshop_of(folder)
+        workshops.clear(workshop)
         try:
             engine = open_engine(workshop, manifest.settings, create=True)
             with cls(workshop, engine, manifest) as base:
-                base._fill(pairs)
+                base._fill(pairs, progress)
+            workshops.finish(workshop)
             put_in_place(workshop, folder)
         finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+            workshops.leave(workshop)
         return cls.open(folder)
 
     @classmethod
@@ -115,7 +122,7 @@ class KnowledgeBase:
         """
         recorded = manifests.read(folder)
         chosen = manifests.agree(folder, recorded.settings, settings)
-        base = cls(folder, open_engine(folder, chosen), Manifest(chosen, recorded.origin))
+        base = cls(folder, open_engine(folder, chosen), recorded, chosen)
         try:
             if base._retriever.on_disk:
                 base._catch_up(wait=False)
@@ -124,8 +131,9 @@ class KnowledgeBase:
             raise
         return base
 
-    def _fill(self, pairs: Iterable[Pair]) -> None:
-        """Write everything to the empty store in batches, then the index, then the manifest."""
+    def _fill(self, pairs: Iterable[Pair], progress: Progress | None) -> None:
+        """Write everything to the empty store in batches, then the indexes, then the manifest."""
+        self._parts.check()
         for batch in batches(self._entries(pairs)):
             with self._store.writing():
                 for entry in batch:
@@ -138,13 +146,13 @@ class KnowledgeBase:
                 "nothing to build a knowledge base from: the documents gave no chunk",
                 hint="check the input folder, or lower the smallest chunk size",
             )
-        self._after_change()
+        self._after_change(progress)
 
     def close(self) -> None:
         """Let go of the files; closing twice is harmless."""
         if not self._closed:
             self._closed = True
-            self._retriever.close()
+            self._parts.close()
             self._engine.close()
 
     def __enter__(self) -> Self:
@@ -160,7 +168,7 @@ class KnowledgeBase:
 
     # -- changes
 
-    def add(self, pairs: Iterable[Pair]) -> Changes:
+    def add(self, pairs: Iterable[Pair], *, progress: Progress | None = None) -> Changes:
         """Add new documents, all or none; a document id that is there already is an error."""
         added = chunks = 0
         with self._writing():
@@ -168,22 +176,27 @@ class KnowledgeBase:
                 refuse_known(self._store, entry)
                 self._store.insert(entry)
                 added, chunks = added + 1, chunks + len(entry.chunks)
-        self._after_change()
+        self._after_change(progress)
         return Changes(added=added, chunks=chunks)
 
-    def remove(self, document_id: str) -> Changes:
-        """Remove a document and its chunks; InputError where there is no such document."""
+    def remove(self, *document_ids: str) -> Changes:
+        """Remove documents with their chunks, all or none; InputError where one is not there."""
+        removed = chunks = 0
         with self._store.writing():
-            if self._store.document_hash(document_id) is None:
-                raise InputError(
-                    f"{self.folder}: no document {document_id!r}",
-                    hint=f"list the documents with: wellread kb info {self.folder} --documents",
-                )
-            chunks = self._store.delete(document_id)
-        self._after_change()
-        return Changes(removed=1, chunks=chunks)
+            for document_id in dict.fromkeys(document_ids):
+                if self._store.document_hash(document_id) is None:
+                    raise InputError(
+                        f"{self.folder}: no document {document_id!r}",
+                        hint=f"list the documents with: wellread kb info {self.folder} --documents",
+                    )
+                removed, chunks = removed + 1, chunks + self._store.delete(document_id)
+        if removed:
+            self._after_change()
+        return Changes(removed=removed, chunks=chunks)
 
-    def update(self, pairs: Iterable[Pair], *, prune: bool = False) -> Changes:
+    def update(
+        self, pairs: Iterable[Pair], *, prune: bool = False, progress: Progress | None = None
+    ) -> Changes:
         """Add what is new, replace what has changed, leave the rest untouched; all or none.
 
         `prune` also removes the documents that are not among `pairs`, as when a folder is synced.
@@ -200,7 +213,7 @@ class KnowledgeBase:
                 chunks = changes.chunks + self._store.delete(gone)
                 changes = dataclasses.replace(changes, removed=changes.removed + 1, chunks=chunks)
         if changes.chunks or changes.added or changes.updated or changes.removed:
-            self._after_change()
+            self._after_change(progress)
         return changes
 
     def _update_one(self, entry: Entry, changes: Changes) -> Changes:
@@ -215,6 +228,37 @@ class KnowledgeBase:
             return dataclasses.replace(changes, added=changes.added + 1, chunks=chunks)
         return dataclasses.replace(changes, updated=changes.updated + 1, chunks=chunks)
 
+    def reindex(
+        self, settings: KnowledgeSettings | None = None, *, progress: Progress | None = None
+    ) -> None:
+        """Build the indexes that `settings` need from the stored chunks; documents are not read.
+
+        With settings: for another retriever or embedder; what is right already stays as it is.
+        Without: words anew, and vectors where they are not sound. Killed, it goes on when called
+        again, and until it is through the knowledge base is what it was. Others must not change
+        the knowledge base meanwhile; they may search.
+        """
+        recorded = manifests.read(self.folder)
+        wanted = settings or recorded.settings
+        manifests.check_fixed(self.folder, recorded.settings, wanted)
+        self._parts.close()
+        try:
+            made = reindexed(
+                self._engine, self.folder, recorded, wanted, settings is None, progress
+            )
+            manifests.write(self.folder, self._store, made)
+        except BaseException:
+            self._adopt(recorded, self.settings)
+            raise
+        forget_unused(self._engine, self.folder, recorded, made)
+        self._adopt(made, wanted)
+
+    def _adopt(self, manifest: Manifest, settings: KnowledgeSettings) -> None:
+        """Go on with other indexes."""
+        self._manifest, self.settings = manifest, settings
+        self._parts = Parts(self._engine, self.folder, manifest, settings)
+        self._retriever = self._parts.retriever(settings.retriever_type)
+
     def _entries(self, pairs: Iterable[Pair]) -> Iterator[Entry]:
         return (make_entry(pair, self.settings.language) for pair in pairs)
 
@@ -226,10 +270,21 @@ class KnowledgeBase:
             yield
             self._store.settle_languages(before.row)
 
-    def _after_change(self) -> None:
-        if self._retriever.on_disk:
-            self._catch_up(wait=True)
+    def _after_change(self, progress: Progress | None = None) -> None:
+        """Bring all indexes up to date, also those that it is not opened for."""
+        if manifests.exists(self.folder):
+            self._follow(manifests.read(self.folder))
+        self._manifest = self._parts.bring_up_to_date(progress)
         manifests.write(self.folder, self._store, self._manifest)
+
+    def _follow(self, recorded: Manifest) -> None:
+        """Another process may have reindexed since this one opened the knowledge base."""
+        if (
+            recorded.settings != self._manifest.settings
+            or recorded.embedder != self._manifest.embedder
+        ):
+            self._parts.close()
+            self._adopt(recorded, manifests.agree(self.folder, recorded.settings, self.settings))
 
     def _catch_up(self, *, wait: bool) -> None:
         """Have the index read on; a folder that cannot be written to stays as it is."""
@@ -291,27 +346,14 @@ class KnowledgeBase:
         """Each result with its neighbours; one that lies within a better one is left out."""
         wide: list[tuple[Chunk, float]] = []
         for chunk, score in chosen:
-            if not any(_lies_in(chunk, other) for other, _ in wide):
+            if not any(lies_in(chunk, other) for other, _ in wide):
                 wide.append((self.widen(chunk.id, count, count), score))
         return wide
 
     def widen(self, chunk_id: str, before: int = 1, after: int = 1) -> Chunk:
         """The chunk together with its neighbours, as one longer chunk of the document."""
         run = self.neighbours(chunk_id, before, after)
-        document = self.document(run[0].document_id)
-        start, end = min(c.start for c in run), max(c.end for c in run)
-        pages = [page for c in run for page in c.pages]
-        lines = [line for c in run for line in c.lines]
-        return dataclasses.replace(
-            next(chunk for chunk in run if chunk.id == chunk_id),
-            id=f"{document.id}#{start}-{end}",
-            text=document.text[start:end],
-            start=start,
-            end=end,
-            tokens=sum(c.tokens for c in run),
-            pages=(min(pages), max(pages)) if pages else (),
-            lines=(min(lines), max(lines)) if lines else (),
-        )
+        return joined(run, chunk_id, self.document(run[0].document_id))
 
     def chunk(self, chunk_id: str) -> Chunk:
         """One chunk; InputError where there is none of that id."""
@@ -344,10 +386,24 @@ class KnowledgeBase:
         """All document ids, sorted."""
         return self._store.document_ids()
 
+    def documents_where(self, where: Where) -> list[str]:
+        """The ids of the documents with a chunk for which the filter holds, sorted.
+
+        Every chunk is looked at, whatever the indexes.
+        """
+        facts = required_facts(where)
+        found = {r.chunk.document_id for r in self._store.rows_after(0) if holds(facts, r)}
+        return sorted(found)
+
     @property
     def count(self) -> int:
         """How many chunks there are."""
         return self._store.counts()[1]
+
+    @property
+    def retriever_types(self) -> tuple[str, ...]:
+        """What it can be opened as: the retrievers for which it has indexes."""
+        return self._parts.opens_as
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -365,30 +421,8 @@ class KnowledgeBase:
         self._refresh()
         return {term: self._retriever.document_frequency(term) for term in terms}
 
-    def _behind(self) -> int:
-        """Chunks that an index on disk has yet to read; one in memory reads at the next search."""
-        if not self._retriever.on_disk:
-            return 0
-        return max(0, self._store.position().row - self._retriever.position.row)
-
     def info(self) -> KnowledgeInfo:
-        """Counts, languages, size and settings."""
-        documents, chunks = self._store.counts()
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return KnowledgeInfo(
-            folder=str(self.folder),
-            retriever_type=self.settings.retriever_type,
-            documents=documents,
-            chunks=chunks,
-            languages=self._store.languages(),
-            fingerprint=self._store.fingerprint(),
-            behind=self._behind(),
-            bytes=sum(path.stat().st_size for path in files),
-            settings=self.settings.model_dump(mode="json"),
-            origin=self.origin,
+        """Counts, languages, size, settings, and what was measured of the vectors."""
+        return describe(
+            self.folder, self._store, self._manifest, self.settings, self._parts.behind()
         )
-
-
-def _lies_in(chunk: Chunk, other: Chunk) -> bool:
-    same = chunk.document_id == other.document_id
-    return same and other.start <= chunk.start and chunk.end <= other.end

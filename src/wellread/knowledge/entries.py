@@ -71,8 +71,16 @@ def _languages(document: Document, chunks: tuple[Chunk, ...], fixed: str) -> tup
 
 
 def _hash(document: Document, chunks: tuple[Chunk, ...]) -> str:
+    # A chunk's text is part of the document's, as `_check` has seen.
+    cut = [
+        (
+            *(c.id, c.start, c.end, c.title, c.source, c.heading),
+            *(c.language, c.tokens, c.pages, c.lines, c.metadata),
+        )
+        for c in chunks
+    ]
     try:
-        content = orjson.dumps((document, chunks), option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps((document, cut), option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as error:
         raise InputError(
             f"document {document.id!r}: holds something that is not text or JSON ({error})"

@@ -39,6 +39,12 @@ def facts_of(row: IndexRow) -> list[str]:
     ]
 
 
+def holds(facts: Facts, row: IndexRow) -> bool:
+    """Whether a chunk has one alternative of every fact that is asked for."""
+    own = set(facts_of(row))
+    return all(not own.isdisjoint(alternatives) for alternatives in facts)
+
+
 def required_facts(where: Where | None) -> Facts:
     """One tuple of alternatives for every name in `where`."""
     return tuple(_alternatives(name, value) for name, value in sorted((where or {}).items()))

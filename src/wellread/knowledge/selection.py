@@ -6,6 +6,7 @@ Pure: takes ranked chunks from best to worst, however many it needs, and returns
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -15,9 +16,13 @@ from wellread.records import Chunk
 
 Ranked = tuple[Chunk, float]
 _RUN = 3
-_LONG_WORD = 20
-_SAMPLED = 24
-_SAMPLE_SHARE = 0.6
+_SAMPLED = re.compile(rb"e +(?=([^ ]+) +([^ ]+) )")
+_WORDS_APART = bytes(
+    ord(chr(c).lower()) if c < 128 and chr(c).isalnum() else 32 for c in range(256)
+)
+_LONG_WORD = 100
+_SIGNS = "\u2013\u2014\u2018\u2019\u201c\u201d\u201e\u2026\u00a0"
+"""Dashes, quotes, dots, space: what keeps most English text from being ASCII."""
 _COMPARED_CHARACTERS = 20_000
 
 
@@ -42,43 +47,66 @@ def select(
 
 def near_duplicates(first: str, second: str, overlap: float) -> bool:
     """Whether two texts share at least `overlap` of all their three-word runs (Jaccard)."""
-    return _Compared(first).repeats(_Compared(second), overlap)
+    return _Compared(first).repeats([_Compared(second)], overlap)
 
 
 class _Compared:
-    """A text as it is compared; the costly part is worked out only where the cheap one agrees."""
+    """A text as it is compared; the costly part is worked out only where the cheap one allows it.
+
+    The cheap part is a sample of the runs: those whose first word ends in "e". Runs that one text
+    has in its sample and the other has not are runs they do not share, which sets a limit to how
+    much they can share. No limit is ever too low, so the outcome is that of comparing all runs.
+    """
 
     def __init__(self, text: str) -> None:
-        self._text = text[:_COMPARED_CHARACTERS]
-        self._words = self._text.lower().split()
-        self._sample = self._words[:: len(self._words) // _SAMPLED + 1]
-        self._distinct = frozenset(self._words)
+        self._plain = plain = _plain(text[:_COMPARED_CHARACTERS])
+        self._sample = frozenset(_SAMPLED.findall(plain))
+        self._most_runs = max(plain.count(b" ") - plain.count(b"  ") - _RUN + 1, 1)
 
     @functools.cached_property
-    def _runs(self) -> frozenset[tuple[str, ...]]:
-        words = plain_words(self._text)
+    def _runs(self) -> frozenset[tuple[bytes, ...]]:
+        words = self._plain.split()
         if len(words) < _RUN:
             return frozenset({tuple(words)})
         return frozenset(zip(words, words[1:], words[2:], strict=False))
 
-    def _may_repeat(self, other: _Compared, overlap: float) -> bool:
-        """Whether enough of a sample of words is in the other text.
+    def repeats(self, others: Iterable[_Compared], overlap: float) -> bool:
+        """Whether it shares at least `overlap` of the runs with one of the others."""
+        sample, most_runs, size = self._sample, self._most_runs, len(self._sample)
+        for other in others:
+            common = len(sample & other._sample)
+            mine, its = size - common, len(other._sample) - common
+            shared = min(most_runs - mine, other._most_runs - its)
+            if shared >= overlap * (shared + mine + its) and self._is_like(other, overlap):
+                return True
+        return False
 
-        Texts with four in five runs in common share far more than half of their words. Where
-        words are not set apart by spaces there is nothing to sample.
-        """
-        if len(self._words) * _LONG_WORD < len(self._text):
-            return True
-        common = sum(map(other._distinct.__contains__, self._sample))
-        return common >= len(self._sample) * _SAMPLE_SHARE * overlap
-
-    def repeats(self, other: _Compared, overlap: float) -> bool:
-        """Whether the two share at least `overlap` of their runs."""
-        if not self._may_repeat(other, overlap):
-            return False
+    def _is_like(self, other: _Compared, overlap: float) -> bool:
         first, second = self._runs, other._runs
         common = len(first & second)
         return common >= overlap * (len(first) + len(second) - common)
+
+
+def _plain(text: str) -> bytes:
+    """`plain_words`, each with a space or several after it."""
+    if not text.isascii():
+        for sign in _SIGNS:
+            text = text.replace(sign, " ")
+    if text.isascii():
+        plain = text.encode().translate(_WORDS_APART) + b" "
+        if not _has_long_word(plain):
+            return plain
+    return " ".join(plain_words(text)).encode() + b" "
+
+
+def _has_long_word(plain: bytes) -> bool:
+    """Whether there is one of those that `plain_words` leaves out."""
+    start = 0
+    while start + _LONG_WORD <= len(plain):
+        start = plain.rfind(b" ", start, start + _LONG_WORD) + 1
+        if not start:
+            return True
+    return False
 
 
 class _Seen:
@@ -98,7 +126,7 @@ class _Seen:
         if self._settings.collapse_duplicates:
             text = _Compared(chunk.text)
             overlap = self._settings.duplicate_overlap
-            if any(text.repeats(other, overlap) for other in self._texts):
+            if text.repeats(self._texts, overlap):
                 return False
             self._texts.append(text)
         self._sources[source] += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from wellread.config import Settings
 from wellread.llm.endpoint import Endpoint
@@ -14,6 +16,7 @@ EmbedderKind = Literal["onnx", "sentence-transformers", "endpoint", "lsa"]
 EngineName = Literal["folder", "lancedb", "postgres"]
 
 MINILM = "all-MiniLM-L6-v2"
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 class EmbedderSettings(Settings):
@@ -53,6 +56,9 @@ class KnowledgeSettings(Settings):
     indexes that `retriever_type` needs. The others can be chosen anew each time it is opened.
     """
 
+    # A mistake must not print what was written: a location may hold a password.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     retriever_type: RetrieverType = "bm25"
     """`simple` counts rare words and needs no index, `bm25` ranks by words, `dense` by meaning,
     `hybrid` by both."""
@@ -75,7 +81,7 @@ class KnowledgeSettings(Settings):
     min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
     """`dense`, `hybrid`: least cosine of a result by meaning; empty: what was measured when built
     for queries that mean nothing."""
-    exact_limit: Annotated[int, Field(ge=0)] = 100_000
+    exact_limit: Annotated[int, Field(ge=0)] = 50_000
     """Up to so many chunks vectors are compared one by one; above, an HNSW graph finds them."""
     embedder: EmbedderSettings = EmbedderSettings()
     """What turns text into vectors."""
@@ -84,3 +90,19 @@ class KnowledgeSettings(Settings):
     location: str = ""
     """`lancedb`: a folder or an object store's address (empty: inside the folder).
     `postgres`: the server's address, with the password as ${NAME} or in PGPASSWORD."""
+
+    @field_validator("location")
+    @classmethod
+    def _holds_no_password(cls, value: str) -> str:
+        """It is written to the manifest as it stands."""
+        try:
+            url = urlsplit(value)
+            query = parse_qs(url.query)
+            found = [url.password, *query.get("password", []), *query.get("sslpassword", [])]
+        except ValueError:
+            return value  # no address at all, which the engine says in its own words
+        if any(word and not _PLACEHOLDER.fullmatch(word) for word in found):
+            raise ValueError(
+                "must not hold a password; write ${NAME} in its place, or set PGPASSWORD"
+            )
+        return value

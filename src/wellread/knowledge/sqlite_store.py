@@ -1,6 +1,6 @@
 """The source of truth of a knowledge base: documents and chunks in one SQLite file.
 
-    documents  row, id, hash, title, source, language, metadata, pages, text (zlib)
+    documents  row, id, hash, title, source, language, metadata, pages, rest (of the text)
     chunks     row, id, document, position, start, end, …, analysed (its language), metadata, text
     removals   removal, row          the rows that have gone
     facts      name, value           fingerprint of the content
@@ -8,7 +8,8 @@
 Rows of `chunks` are numbered upwards and never used twice, so "all rows above 7,300 and all
 removals above 12" is what an index that has read up to `Position(7300, 12)` has yet to read: the
 change log costs nothing. One transaction writes a document with all its chunks or nothing.
-WAL lets others read meanwhile.
+WAL lets others read meanwhile. Of a document's text only what lies between its chunks is kept
+(`wellread.knowledge.gaps`), compressed where it is long.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import contextlib
 import os
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,18 +27,21 @@ import orjson
 
 from wellread.errors import InputError, KnowledgeBaseError, StorageError
 from wellread.knowledge.entries import Entry
+from wellread.knowledge.gaps import between, whole
 from wellread.knowledge.store import IndexRow, Position
 from wellread.records import Chunk, Document, PageSpan
 
 FILE = "chunks.sqlite"
 _BATCH = 500
+_SHORT = 500
+_EMPTY: dict[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
 _LOCK_TIMEOUT_S = 60.0
 _MAPPED_BYTES = 1 << 31
 _SCHEMA = """
 CREATE TABLE documents (
   row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, title TEXT NOT NULL,
   source TEXT NOT NULL, language TEXT NOT NULL, metadata TEXT NOT NULL, pages TEXT NOT NULL,
-  text BLOB NOT NULL);
+  rest BLOB NOT NULL);
 CREATE TABLE chunks (
   row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
   document INTEGER NOT NULL REFERENCES documents (row), position INTEGER NOT NULL,
@@ -65,6 +70,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Open an existing store; `create` makes one."""
         self.path = path
+        self._new_languages: Counter[str] = Counter()
+        self._new_hashes = 0
         # A folder that cannot be written to cannot hold the -shm file that WAL readers share.
         mode = "rw" if os.access(path.parent, os.W_OK) else "ro&immutable=1"
         with self._errors():
@@ -122,8 +129,10 @@ class SqliteStore:
         """One transaction: everything in the block is kept, or nothing where it raises."""
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
+            self._new_languages, self._new_hashes = Counter(), 0
             try:
                 yield
+                self._write_sums()
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -146,14 +155,14 @@ class SqliteStore:
                 )
             ),
         )
-        self._count_languages(entry.analysed, 1)
-        self._add_to_fingerprint(int(entry.hash, 16))
+        self._new_languages.update(entry.analysed)
+        self._new_hashes += int(entry.hash, 16)
 
     def _insert_document(self, entry: Entry) -> int:
         document = entry.document
         pages = [(p.page, p.start, p.end) for p in document.pages]
         cursor = self._db.execute(
-            "INSERT INTO documents (id, hash, title, source, language, metadata, pages, text) "
+            "INSERT INTO documents (id, hash, title, source, language, metadata, pages, rest) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 document.id,
@@ -163,7 +172,7 @@ class SqliteStore:
                 document.language,
                 _json(document.metadata),
                 _json(pages),
-                zlib.compress(document.text.encode(), 1),
+                _packed(between(document.text, ((c.start, c.end, "") for c in entry.chunks))),
             ),
         )
         return int(cursor.lastrowid or 0)
@@ -183,34 +192,34 @@ class SqliteStore:
         )
         self._db.execute("DELETE FROM chunks WHERE document = ?", (row,))
         self._db.execute("DELETE FROM documents WHERE row = ?", (row,))
-        self._count_languages([code for (code,) in gone], -1)
-        self._add_to_fingerprint(-int(content_hash, 16))
+        self._new_languages.subtract(code for (code,) in gone)
+        self._new_hashes -= int(content_hash, 16)
         return len(gone)
 
-    def _count_languages(self, codes: Sequence[str], sign: int) -> None:
-        for code in sorted(set(codes)):
-            self._db.execute(
-                "INSERT INTO languages VALUES (?1, ?2) "
-                "ON CONFLICT (code) DO UPDATE SET chunks = chunks + ?2",
-                (code, sign * codes.count(code)),
-            )
+    def _write_sums(self) -> None:
+        """Write down what the transaction so far has changed of the counts and the fingerprint.
+
+        A sum of document hashes does not depend on the order in which they came or went.
+        """
+        self._db.executemany(
+            "INSERT INTO languages VALUES (?1, ?2) "
+            "ON CONFLICT (code) DO UPDATE SET chunks = chunks + ?2",
+            sorted(self._new_languages.items()),
+        )
+        total = (int(self.fingerprint(), 16) + self._new_hashes) % (1 << 128)
+        self._db.execute("UPDATE facts SET value = ? WHERE name = 'fingerprint'", (f"{total:x}",))
+        self._new_languages, self._new_hashes = Counter(), 0
 
     def settle_languages(self, after_row: int) -> None:
         """Analyse chunks above `after_row` whose language is not known in the most frequent one."""
+        self._write_sums()
         majority = next((code for code in self.languages() if code), "")
         if not majority:
             return
         cursor = self._db.execute(
             "UPDATE chunks SET analysed = ? WHERE row > ? AND analysed = ''", (majority, after_row)
         )
-        if cursor.rowcount:
-            self._count_languages([""] * cursor.rowcount, -1)
-            self._count_languages([majority] * cursor.rowcount, 1)
-
-    def _add_to_fingerprint(self, number: int) -> None:
-        """A sum of document hashes does not depend on the order in which they came or went."""
-        total = (int(self.fingerprint(), 16) + number) % (1 << 128)
-        self._db.execute("UPDATE facts SET value = ? WHERE name = 'fingerprint'", (f"{total:x}",))
+        self._new_languages.update({"": -cursor.rowcount, majority: cursor.rowcount})
 
     # -- reading
 
@@ -225,9 +234,12 @@ class SqliteStore:
         for start in range(0, len(chunk_ids), _BATCH):
             part = chunk_ids[start : start + _BATCH]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT c.id, d.id FROM {_JOINED} WHERE c.id IN ({marks})"
+            sql = f"SELECT id FROM chunks WHERE id IN ({marks})"
             with self._errors():
-                found |= dict(self._db.execute(sql, part).fetchall())
+                known = self._db.execute(sql, part).fetchall()
+            for (chunk_id,) in known:
+                chunk = self.chunk(chunk_id)
+                found[chunk_id] = chunk.document_id if chunk else ""
         return found
 
     def fingerprint(self) -> str:
@@ -261,15 +273,19 @@ class SqliteStore:
     def document(self, document_id: str) -> Document | None:
         """One document with its text."""
         found = self._one(
-            "SELECT id, text, title, source, language, metadata, pages FROM documents WHERE id = ?",
+            "SELECT id, rest, title, source, language, metadata, pages, row FROM documents "
+            "WHERE id = ?",
             document_id,
         )
         if found is None:
             return None
+        pieces = self._stream(
+            "SELECT start, end, text FROM chunks WHERE document = ? ORDER BY position", found[7]
+        )
         with self._errors():
             return Document(
                 id=found[0],
-                text=zlib.decompress(found[1]).decode(),
+                text=whole(_unpacked(found[1]), pieces),
                 title=found[2],
                 source=found[3],
                 language=found[4],
@@ -343,7 +359,8 @@ class SqliteStore:
         )
         for found in self._stream(sql, row):
             chunk = self._chunk(found)
-            metadata = {**orjson.loads(found[15]), **chunk.metadata}
+            of_document = _object(found[15])
+            metadata = {**of_document, **chunk.metadata} if of_document else chunk.metadata
             yield IndexRow(found[0], chunk, found[14], metadata)
 
     def removed_after(self, removal: int) -> Iterator[tuple[int, int]]:
@@ -364,8 +381,8 @@ class SqliteStore:
     def _chunk(self, r: Sequence[Any]) -> Chunk:
         return Chunk(
             id=r[1], document_id=r[2], text=r[3], start=r[4], end=r[5], title=r[6], source=r[7],
-            heading=r[8], language=r[9], tokens=r[10], pages=tuple(orjson.loads(r[11])),
-            lines=tuple(orjson.loads(r[12])), metadata=orjson.loads(r[13]),
+            heading=r[8], language=r[9], tokens=r[10], pages=_tuple(r[11]),
+            lines=_tuple(r[12]), metadata=_object(r[13]),
         )  # fmt: skip
 
 
@@ -384,4 +401,20 @@ def _chunk_values(chunk: Chunk, document: int, position: int, code: str) -> tupl
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return (not value and _EMPTY.get(type(value))) or orjson.dumps(value).decode()
+
+
+def _tuple(text: str) -> tuple[Any, ...]:
+    return () if text == "[]" else tuple(orjson.loads(text))
+
+
+def _object(text: str) -> dict[str, Any]:
+    return {} if text == "{}" else orjson.loads(text)
+
+
+def _packed(rest: str) -> str | bytes:
+    return rest if len(rest) < _SHORT else zlib.compress(rest.encode(), 1)
+
+
+def _unpacked(rest: str | bytes) -> str:
+    return rest if isinstance(rest, str) else zlib.decompress(rest).decode()

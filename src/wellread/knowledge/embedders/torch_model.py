@@ -15,6 +15,7 @@ from wellread.errors import InputError
 from wellread.knowledge.embedders.embedder import EmbedderInfo
 from wellread.knowledge.embedders.extras import load
 from wellread.knowledge.embedders.local_models import find_model, fingerprint, read_model
+from wellread.knowledge.embedders.onnx_model import as_unicode
 from wellread.knowledge.settings import EmbedderSettings
 
 if TYPE_CHECKING:
@@ -37,18 +38,19 @@ class SentenceTransformerEmbedder:
                 str(place), trust_remote_code=False, local_files_only=True
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise InputError(f"{place}: the model cannot be loaded: {error}") from error
+            raise InputError(
+                f"{place}: the model cannot be loaded: {error}", hint="fetch the model again"
+            ) from error
         self._model.max_seq_length = min(settings.window or files.window, files.window)
         self._batch_size = settings.batch_size
         self._info = EmbedderInfo(
             kind="sentence-transformers",
             model=settings.model,
             fingerprint=fingerprint(files),
-            dimension=int(files.config["hidden_size"]),
+            dimension=int(self._encoded(["?"], "").shape[1]),
             window=self._model.max_seq_length,
-            query_prefix=settings.query_prefix or files.prompts.get("query", ""),
-            passage_prefix=settings.passage_prefix
-            or files.prompts.get("passage", files.prompts.get("document", "")),
+            query_prefix=settings.query_prefix or files.query_prefix,
+            passage_prefix=settings.passage_prefix or files.passage_prefix,
         )
 
     @property
@@ -58,25 +60,29 @@ class SentenceTransformerEmbedder:
 
     def passages(self, texts: Sequence[str]) -> Matrix:
         """One unit vector a text."""
-        return self._embed([self._info.passage_prefix + text for text in texts])
+        return self._embed(texts, self._info.passage_prefix)
 
     def queries(self, texts: Sequence[str]) -> Matrix:
         """The same for queries."""
-        return self._embed([self._info.query_prefix + text for text in texts])
+        return self._embed(texts, self._info.query_prefix)
 
     def close(self) -> None:
         """Let go of the model."""
         del self._model
 
-    def _embed(self, texts: list[str]) -> Matrix:
+    def _embed(self, texts: Sequence[str], prefix: str) -> Matrix:
         if not texts:
             return np.zeros((0, self._info.dimension), np.float32)
+        return self._encoded([as_unicode(text) for text in texts], prefix)
+
+    def _encoded(self, texts: list[str], prefix: str) -> Matrix:
+        """The library is told the prefix, as some models leave it out when they pool."""
         made = self._model.encode(
             texts,
             batch_size=self._batch_size,
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,
-            prompt="",
+            prompt=prefix,
         )
         return np.asarray(made, np.float32)

@@ -67,8 +67,15 @@ class Engine(Protocol):
         """The retriever `bm25`."""
         ...
 
-    def vectors(self, dimension: int, settings: KnowledgeSettings) -> VectorIndex:
-        """The index of vectors."""
+    def vectors(self, dimension: int, settings: KnowledgeSettings, key: str = "") -> VectorIndex:
+        """The index of vectors; `key` tells those of one embedder from those of another."""
+        ...
+
+    def forget(self, part: str) -> None:
+        """Delete the index `words`, or the vectors of a key; nobody has it open.
+
+        Opened again it is empty and reads the store from its first row.
+        """
         ...
 
     def close(self) -> None:

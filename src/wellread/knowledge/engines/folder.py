@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from wellread.errors import KnowledgeBaseError
@@ -10,6 +11,8 @@ from wellread.knowledge.retriever import Retriever
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.knowledge.sqlite_store import FILE, SqliteStore
 from wellread.knowledge.store import Store
+from wellread.knowledge.workshop import KNOWN, replaced_by
+from wellread.storage.files import storage_errors
 
 
 class FolderEngine:
@@ -37,9 +40,23 @@ class FolderEngine:
 
         return WordIndex(self._folder, settings)
 
-    def vectors(self, dimension: int, settings: KnowledgeSettings) -> VectorIndex:
-        """The vector file below the folder."""
-        raise NotImplementedError
+    def vectors(self, dimension: int, settings: KnowledgeSettings, key: str = "") -> VectorIndex:
+        """The files of vectors below the folder."""
+        from wellread.knowledge.vectors import FOLDER, FolderVectors
+
+        own = self._folder / FOLDER / key
+        # While it is being built: what a killed build has left, and what it is to replace.
+        earlier = (self._folder / KNOWN / key, replaced_by(self._folder) / FOLDER / key)
+        return FolderVectors(own, dimension, settings, [p for p in earlier if p != own])
+
+    def forget(self, part: str) -> None:
+        """Delete the index `words`, or the vectors of a key."""
+        from wellread.knowledge.vectors import FOLDER
+
+        place = self._folder / ("words" if part == "words" else f"{FOLDER}/{part}")
+        with storage_errors(place):
+            if place.is_dir():
+                shutil.rmtree(place)
 
     def close(self) -> None:
         """Close the store."""
