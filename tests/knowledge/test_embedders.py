@@ -259,6 +259,68 @@ def test_an_endpoint_is_asked_in_batches_and_nothing_is_paid_twice(tmp_path):
     assert first.info == again.info
 
 
+def test_a_text_is_paid_for_once_whatever_stands_around_it(tmp_path):
+    texts = [f"text number {n}" for n in range(9)]
+    with LoopbackServer() as server:
+        embedder = open_embedder(settings(server), tmp_path / "kb")
+        made = embedder.passages(texts)
+        before = server.stats.requests
+        again = embedder.passages(["new", *texts, "new", "text number 3"])
+        embedder.close()
+        assert server.stats.requests == before + 1
+        assert server.stats.by_key["['new']"] == 1
+    assert np.array_equal(again[1:10], made)
+    assert np.array_equal(again[0], again[10])
+    assert np.array_equal(again[11], made[3])
+
+
+@dataclasses.dataclass
+class Strict(LoopbackServer):
+    """Refuses calls of more than `most` texts, and texts of more than 50 characters."""
+
+    most: int = 3
+
+    def refused(self, body: bytes) -> tuple[int, bytes] | None:
+        texts = json.loads(body)["input"]
+        if len(texts) > self.most:
+            return 422, b'{"error": {"message": "batch size is too large"}}'
+        if any(len(text) > 50 for text in texts):
+            return 400, b'{"error": {"message": "maximum context length exceeded"}}'
+        return None
+
+
+def test_a_server_that_takes_fewer_texts_gets_fewer(tmp_path):
+    texts = [f"text number {n}" for n in range(16)]
+    with Strict() as server:
+        embedder = open_embedder(settings(server), tmp_path / "kb")
+        made = embedder.passages(texts)
+        before = server.stats.requests
+        embedder.passages([f"other {text}" for text in texts])
+        assert server.stats.requests == before + 8  # it has learned to send two
+        assert all(made[n] @ embedder.passages([text])[0] > 0.999 for n, text in enumerate(texts))
+        embedder.close()
+
+
+def test_a_text_that_is_too_long_is_named_and_the_others_are_kept(tmp_path):
+    texts = [f"text number {n}" for n in range(7)] + ["endless " * 10]
+    with Strict(most=8) as server:
+        embedder = open_embedder(settings(server), tmp_path / "kb")
+        with pytest.raises(ModelError, match="begins 'endless endless"):
+            embedder.passages(texts)
+        before = server.stats.requests
+        assert embedder.passages(texts[:7]).shape == (7, 64)
+        embedder.close()
+        assert server.stats.requests == before
+
+
+def test_half_a_surrogate_pair_is_no_error(tmp_path, onnx):
+    with LoopbackServer() as server:
+        asked = open_embedder(settings(server), tmp_path / "kb")
+        for embedder in (onnx, asked, lsa(tmp_path / "lsa", CORPUS)):
+            assert embedder.passages(["a pump \ud83d dry"]).shape == (1, embedder.info.dimension)
+        asked.close()
+
+
 def test_faults_do_not_change_the_vectors(tmp_path):
     texts = [f"text number {n}" for n in range(40)]
     faults = Faults(rate_429=0.2, rate_500=0.2, rate_malformed=0.2, retry_after_s=0.01)

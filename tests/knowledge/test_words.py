@@ -24,6 +24,12 @@ def scores(base: KnowledgeBase) -> list[tuple[str, float]]:
     return [(p.chunk.id, p.score) for p in base.search("stone1 wave2 common number5", 100)]
 
 
+def put(file: Path, data: bytes) -> None:
+    """Replace a file; to change it in place would pull it away under those who have it mapped."""
+    file.unlink()
+    file.write_bytes(data)
+
+
 def problems(folder: Path) -> list[str]:
     store, index = SqliteStore(folder / FILE), WordIndex(folder, KnowledgeSettings())
     found = index.problems(store)
@@ -79,11 +85,12 @@ def test_one_changed_byte_in_an_index_file_is_found(build: Build, suffix: str) -
     file = next((base.folder / "words").glob(f"*{suffix}"))
     data = bytearray(file.read_bytes())
     data[len(data) // 3] ^= 1
-    file.write_bytes(data)
-    store, index = SqliteStore(base.folder / FILE), None
+    put(file, bytes(data))
+    store = SqliteStore(base.folder / FILE)
     try:
         index = WordIndex(base.folder, KnowledgeSettings())
         assert [line for line in index.problems(store) if file.name in line]
+        index.close()
     finally:
         store.close()
     # What to do about it: delete the index; opening builds it again.
@@ -99,8 +106,8 @@ def test_a_file_cut_short_is_found(build: Build) -> None:
     base = build(CORPUS)
     base.close()
     file = next((base.folder / "words").glob("*.idx"))
-    for size in (0, 5, 100):
-        file.write_bytes(file.read_bytes()[:size])
+    for size in (100, 5, 0):
+        put(file, file.read_bytes()[:size])
         assert [path for path, _ in damaged_files(base.folder / "words")] == [file]
 
 

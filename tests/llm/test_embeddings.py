@@ -43,6 +43,22 @@ def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_order_of_the_a
     assert found.reply.vectors == ((1.5, 0.0), (2.0, 0.0))
 
 
+def test_rows_that_do_not_tell_their_order_come_in_it():
+    for told in ({}, {"index": 0}, {"index": None}):
+        body = answer({"embedding": [1.0], **told}, {"embedding": [2.0], **told})
+        found = read_embeddings(TWO, 200, "", body)
+        assert isinstance(found, Answer)
+        assert found.reply.vectors == ((1.0,), (2.0,))
+
+
+def test_rows_for_texts_that_were_not_asked_about_are_a_problem():
+    for told in ((0, 2), (1, 2), (-1, 0), (0, None), ("0", "1")):
+        rows = ({"embedding": [1.0], "index": index} for index in told)
+        found = read_embeddings(TWO, 200, "", answer(*rows))
+        assert isinstance(found, Problem)
+        assert "vectors for 2 texts" in found.message
+
+
 def test_vectors_may_be_written_as_base64():
     packed = base64.b64encode(struct.pack("<2f", 0.5, -1)).decode()
     found = read_embeddings(EmbeddingRequest(("a",)), 200, "", answer({"embedding": packed}))

@@ -17,7 +17,6 @@ from wellread.cli.kb_parts import (
     Config,
     SkipBad,
     Whole,
-    embedding,
     end_with_losses,
     tell_left_out,
     watched,
@@ -143,7 +142,7 @@ def _build(
     from wellread.knowledge.base import KnowledgeBase
 
     try:
-        with progress(quiet) as shown, embedding(shown) as told:
+        with progress(quiet) as shown, shown.counted("embed") as told:
             made = KnowledgeBase.build(
                 target,
                 watched(reading, shown),

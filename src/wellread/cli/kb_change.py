@@ -17,7 +17,6 @@ from wellread.cli.kb_parts import (
     Documents,
     SkipBad,
     Whole,
-    embedding,
     end_with_losses,
     tell_changes,
     tell_left_out,
@@ -55,7 +54,7 @@ def add(
         options = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
         reading = _reading(opened, documents, config, options, whole, skip_bad)
         try:
-            with progress(quiet) as shown, embedding(shown) as told:
+            with progress(quiet) as shown, shown.counted("embed") as told:
                 changes = opened.add(watched(reading, shown), progress=told)
         finally:
             tell_left_out(reading)
@@ -87,7 +86,7 @@ def update(
         options = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
         reading = _reading(opened, documents, config, options, whole, skip_bad)
         try:
-            with progress(quiet) as shown, embedding(shown) as told:
+            with progress(quiet) as shown, shown.counted("embed") as told:
                 changes = opened.update(watched(reading, shown), prune=prune, progress=told)
         finally:
             tell_left_out(reading)
@@ -174,7 +173,7 @@ def reindex(
 
     options = {"retriever_type": retriever_type, "model": model, "embedder": embedder}
     with open_to_change(base) as opened:
-        with progress(quiet) as shown, embedding(shown) as told:
+        with progress(quiet) as shown, shown.counted("embed") as told:
             opened.reindex(_settings(opened, config, options), progress=told)
         show_info(opened, as_json)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 from wellread.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from wellread.engine.progress import Bar, Progress
+    from wellread.engine.progress import Progress
     from wellread.knowledge.entries import Pair
     from wellread.knowledge.reading import Reading
     from wellread.knowledge.summary import Changes
@@ -50,32 +49,11 @@ def watched(reading: Reading, progress: Progress) -> Iterator[Pair]:
     with progress.stage("read") as bar:
         in_files = reading.path.is_dir()
         if in_files:
-            reading.progress = lambda done, total: _set(bar, done, total)
+            reading.progress = lambda done, total: bar.reach(done, total)
         for pair in reading.pairs():
             yield pair
             if not in_files:
                 bar.advance()
-
-
-@contextlib.contextmanager
-def embedding(progress: Progress) -> Iterator[Callable[[int, int], None]]:
-    """What is told how many chunks of how many are embedded; a bar from the first word on."""
-    with contextlib.ExitStack() as stack:
-        bars: list[Bar] = []
-
-        def told(done: int, total: int) -> None:
-            if not bars:
-                bars.append(stack.enter_context(progress.stage("embed", total)))
-            _set(bars[0], done, total)
-
-        yield told
-        for bar in bars:  # texts that were known already are through as well
-            _set(bar, bar.total or bar.done, bar.total or bar.done)
-
-
-def _set(bar: Bar, done: int, total: int) -> None:
-    bar.total = total
-    bar.advance(done - bar.done)
 
 
 def tell_left_out(reading: Reading) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Literal, Self
 
@@ -36,6 +36,11 @@ class Bar:
         self.failed += count * failed
         self.show()
 
+    def reach(self, done: int, total: int) -> None:
+        """Say how many of how many are through."""
+        self.total = total
+        self.advance(done - self.done)
+
     def show(self, *, last: bool = False) -> None:
         """Bring what is seen up to date; `last` when the stage ends."""
 
@@ -53,12 +58,13 @@ class _Lines(Bar):
         super().__init__(label, total)
         self._stream = stream
         self._shown = time.monotonic()
+        self._said = ""
 
     def show(self, *, last: bool = False) -> None:
         now = time.monotonic()
-        if last or now - self._shown > _LINE_EVERY_S:
-            self._shown = now
-            print(self.text(), file=self._stream, flush=True)
+        if (last or now - self._shown > _LINE_EVERY_S) and self.text() != self._said:
+            self._shown, self._said = now, self.text()
+            print(self._said, file=self._stream, flush=True)
 
 
 class _RichBar(Bar):
@@ -112,6 +118,21 @@ class Progress:
             yield bar
         finally:
             bar.show(last=True)
+
+    @contextlib.contextmanager
+    def counted(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """A stage that is told ``(done, total)``; it is shown from the first word on."""
+        with contextlib.ExitStack() as stack:
+            bars: list[Bar] = []
+
+            def told(done: int, total: int) -> None:
+                if not bars:
+                    bars.append(stack.enter_context(self.stage(label, total)))
+                bars[0].reach(done, total)
+
+            yield told
+            for bar in bars:  # what was known already is through as well
+                bar.reach(bar.total or bar.done, bar.total or bar.done)
 
     def _bar(self, label: str, total: int | None) -> Bar:
         if self._style == "silent":

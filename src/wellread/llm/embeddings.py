@@ -63,9 +63,8 @@ def read_embeddings(
     rows = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return Problem("broken", "malformed", f"no list 'data' in {excerpt(body)!r}")
-    # Servers may answer in another order than asked, and say so by `index`.
-    rows = [row for _, row in sorted(enumerate(rows), key=lambda n: _index(n[1], n[0]))]
-    vectors = [_vector(row.get("embedding")) for row in rows]
+    ordered = _in_order(rows)
+    vectors = [_vector(row.get("embedding")) for row in ordered]
     problem = _problem(vectors, len(request.texts), request.dimensions)
     if problem:
         return Problem("unusable", "malformed", problem)
@@ -76,9 +75,17 @@ def read_embeddings(
     return Answer(EmbeddingReply(tuple(v for v in vectors if v is not None), Usage(tokens)))
 
 
-def _index(row: Mapping[str, Any], otherwise: int) -> int:
-    index = row.get("index")
-    return index if isinstance(index, int) else otherwise
+def _in_order(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Servers may answer in another order than asked, and say so by `index`.
+
+    Where there is none, or the same in each row, the order is that of the rows. A vector for a
+    text that was not asked about leaves one without, which counts as missing.
+    """
+    told = [row.get("index") for row in rows]
+    if all(index is None for index in told) or (len(rows) > 1 and len(set(map(str, told))) == 1):
+        return rows
+    by_index = {index: row for index, row in zip(told, rows, strict=True) if type(index) is int}
+    return [by_index[n] for n in range(len(rows)) if n in by_index]
 
 
 def _vector(value: Any) -> tuple[float, ...] | None:

@@ -57,7 +57,10 @@ def build_corpus(
         documents = _documents(project, ledger, digest, progress)
         pairs = _cut(documents, project, counter, worklist, ledger, duplicates)
         try:
-            KnowledgeBase.build(folder, pairs, project.knowledge, replace=True).close()
+            with progress.counted("embed") as told:
+                KnowledgeBase.build(
+                    folder, pairs, project.knowledge, replace=True, progress=told
+                ).close()
         except KnowledgeBaseError as error:
             if len(worklist) or ledger.account(READ).went_on:
                 raise

@@ -1,10 +1,11 @@
 """`endpoint`: any OpenAI-compatible ``/embeddings``; what was paid for is kept.
 
-    texts -> batches -> in the journal? -> else a call, committed before it counts -> unit vectors
+    texts -> in the journal? -> else in batches, a call each, committed -> unit vectors
 
-The journal lies beside the knowledge base as ``NAME.embeddings.sqlite``, so that a build that was
-killed pays for no batch twice. The client runs on a thread of its own: callers are synchronous,
-and may themselves be called from a running event loop.
+The journal lies beside the knowledge base as ``NAME.embeddings.sqlite``, a row for each text, so
+that a build that was killed, or one of documents that changed, pays for no text twice. The client
+runs on a thread of its own: callers are synchronous, and may themselves be called from a running
+event loop.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ import base64
 import contextlib
 import hashlib
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
 
 from wellread.engine.calls import call_key
-from wellread.errors import InputError, StorageError
+from wellread.errors import EndpointError, InputError, ModelError, StorageError
 from wellread.knowledge.embedders.embedder import EmbedderInfo
-from wellread.knowledge.embedders.onnx_model import unit
+from wellread.knowledge.embedders.onnx_model import as_unicode, unit
 from wellread.knowledge.settings import EmbedderSettings
 from wellread.llm.client import EndpointClient
 from wellread.llm.embeddings import EmbeddingReply, EmbeddingRequest
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PROBE = "How large is a vector?"
+_REFUSED = frozenset({"bad_request", "context_too_long"})
+
+
+class _Call(NamedTuple):
+    """What is asked about one text: the journal's key, and what it is the hash of."""
+
+    key: str
+    canonical: bytes
 
 
 class EndpointEmbedder:
@@ -55,6 +64,7 @@ class EndpointEmbedder:
             )
         self._settings = settings
         self._endpoint: Endpoint = settings.endpoint
+        self._size = settings.batch_size  # smaller once a server has refused so many
         self._journal_path = journal_path(folder)
         self.meter = UsageMeter("embedder")
         self._thread: _Loop | None = None
@@ -69,11 +79,8 @@ class EndpointEmbedder:
         self._info = EmbedderInfo(
             kind="endpoint",
             model=self._endpoint.model,
-            fingerprint=hashlib.blake2b(
-                f"{self._endpoint.model}\x1f{dimension}".encode(), digest_size=16
-            ).hexdigest(),
+            fingerprint=self._fingerprint(dimension),
             dimension=dimension,
-            window=settings.window,
             query_prefix=settings.query_prefix,
             passage_prefix=settings.passage_prefix,
         )
@@ -85,11 +92,11 @@ class EndpointEmbedder:
 
     def passages(self, texts: Sequence[str]) -> Matrix:
         """One unit vector a text."""
-        return self._unit([self._info.passage_prefix + text for text in texts])
+        return self._unit([as_unicode(self._info.passage_prefix + text) for text in texts])
 
     def queries(self, texts: Sequence[str]) -> Matrix:
         """The same for queries."""
-        return self._unit([self._info.query_prefix + text for text in texts])
+        return self._unit([as_unicode(self._info.query_prefix + text) for text in texts])
 
     def close(self) -> None:
         """Close the connection, the journal and the thread."""
@@ -97,6 +104,12 @@ class EndpointEmbedder:
             self._thread.run(self._stack.aclose())
             self._thread.close()
             self._thread = None
+
+    def _fingerprint(self, dimension: int) -> str:
+        """Of what is asked for: a server shows no weights."""
+        asked = {"model": self._endpoint.model, "variant": self._endpoint.extra_body}
+        digest = hashlib.blake2b(encode(asked | {"dimension": dimension}), digest_size=16)
+        return digest.hexdigest()
 
     def _unit(self, texts: list[str]) -> Matrix:
         if not texts:
@@ -118,13 +131,27 @@ class EndpointEmbedder:
     async def _embed(self, texts: list[str]) -> Matrix:
         """All batches at once: the client's limiter says how many are in flight."""
         await self._open()
-        size = self._settings.batch_size
-        batches = [tuple(texts[i : i + size]) for i in range(0, len(texts), size)]
-        rows = await asyncio.gather(*(self._batch(batch) for batch in batches))
-        sizes = {row.shape[1] for row in rows}
+        calls = {text: self._call(text) for text in texts}
+        found = {text: known for text, call in calls.items() if (known := self._kept(call))}
+        left = [text for text in calls if text not in found]
+        size = self._size
+        batches = [left[i : i + size] for i in range(0, len(left), size)]
+        # One that fails lets the others end: what they paid for is kept.
+        ended = await asyncio.gather(
+            *(self._batch({text: calls[text] for text in batch}) for batch in batches),
+            return_exceptions=True,
+        )
+        for made in ended:
+            if isinstance(made, BaseException):
+                raise made
+            found |= made
+        sizes = {len(vector) for vector in found.values()}
         if len(sizes) > 1:
-            raise InputError(f"{self._endpoint.model} gives vectors of sizes {sorted(sizes)}")
-        return np.concatenate(rows)
+            raise InputError(
+                f"{self._endpoint.model} gives vectors of sizes {sorted(sizes)}",
+                hint=f"delete {self._journal_path}, and embed anew with: wellread kb reindex",
+            )
+        return np.array([np.frombuffer(found[text], "<f4") for text in texts], np.float32)
 
     async def _open(self) -> None:
         if self._client is not None:
@@ -135,32 +162,60 @@ class EndpointEmbedder:
             self._journal = self._stack.enter_context(Journal(self._journal_path))
         self._client = await self._stack.enter_async_context(EndpointClient(self._endpoint))
 
-    async def _batch(self, texts: tuple[str, ...]) -> Matrix:
-        """The vectors of one batch, from the journal or paid for now."""
-        request = EmbeddingRequest(texts, self._settings.dimensions)
+    def _call(self, text: str) -> _Call:
         canonical = encode(
             {
-                "embed": list(texts),
+                "embed": text,
                 "model": self._endpoint.model,
-                "dimensions": request.dimensions,
+                "dimensions": self._settings.dimensions,
                 "variant": self._endpoint.extra_body,
             }
         )
-        key = call_key(canonical)
-        if self._journal is not None and (entry := self._journal.get(key)):
-            return _from_json(entry.reply)
-        made: list[Matrix] = []
+        return _Call(call_key(canonical), canonical)
+
+    def _kept(self, call: _Call) -> bytes | None:
+        """The vector that an earlier call was paid for, as little-endian float32."""
+        entry = self._journal.get(call.key) if self._journal is not None else None
+        return base64.b64decode(orjson.loads(entry.reply)["float32"]) if entry else None
+
+    async def _batch(self, calls: Mapping[str, _Call]) -> dict[str, bytes]:
+        """Pay for some vectors; what is refused goes again in halves.
+
+        So a server's limit on the texts of a call is met, and a text that is too long for the
+        model is named.
+        """
+        try:
+            return await self._paid(calls)
+        except ModelError as error:
+            if isinstance(error, EndpointError) or error.reason not in _REFUSED:
+                raise
+            if len(calls) == 1:
+                raise _too_much(next(iter(calls)), error) from error
+        items = list(calls.items())
+        half = (len(items) + 1) // 2
+        first = await self._batch(dict(items[:half]))
+        self._size = min(self._size, half)
+        return first | await self._batch(dict(items[half:]))
+
+    async def _paid(self, calls: Mapping[str, _Call]) -> dict[str, bytes]:
+        """One call, and a row of the journal for each text."""
+        made: dict[str, bytes] = {}
 
         async def keep(reply: EmbeddingReply) -> None:
-            made.append(np.array(reply.vectors, np.float32))
+            packed = (np.array(vector, "<f4").tobytes() for vector in reply.vectors)
+            made.update(zip(calls, packed, strict=True))
             self.meter.count(reply.usage, new=True)
             if self._journal is not None:
-                await self._journal.put(key, canonical, _as_json(made[0]))
+                rows = [(call, _as_json(made[text])) for text, call in calls.items()]
+                await asyncio.gather(
+                    *(self._journal.put(call.key, call.canonical, reply) for call, reply in rows)
+                )
 
         if self._client is None:
             raise StorageError("the embedder is closed")
+        request = EmbeddingRequest(tuple(calls), self._settings.dimensions)
         await self._client.embed_and_keep(request, keep)
-        return made[0]
+        return made
 
 
 def journal_path(folder: Path) -> Path:
@@ -171,14 +226,18 @@ def journal_path(folder: Path) -> Path:
     return folder.absolute().with_name(f"{name}.embeddings.sqlite")
 
 
-def _as_json(vectors: Matrix) -> bytes:
-    data = base64.b64encode(vectors.astype("<f4").tobytes()).decode("ascii")
-    return orjson.dumps({"shape": list(vectors.shape), "float32": data})
+def _as_json(vector: bytes) -> bytes:
+    return orjson.dumps({"float32": base64.b64encode(vector).decode("ascii")})
 
 
-def _from_json(reply: bytes) -> Matrix:
-    value = orjson.loads(reply)
-    return np.frombuffer(base64.b64decode(value["float32"]), "<f4").reshape(value["shape"])
+def _too_much(text: str, error: ModelError) -> ModelError:
+    """The refusal with the text that it is about."""
+    return ModelError(
+        f"{error.message}; the text has {len(text):,} characters and begins {text[:60]!r}",
+        reason=error.reason,
+        hint="lower chunk_size; or have the server cut, where it can, through "
+        "knowledge.embedder.endpoint.extra_body",
+    )
 
 
 class _Loop:

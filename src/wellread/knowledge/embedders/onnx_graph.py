@@ -191,9 +191,7 @@ class _Graph:
 
     def _upto(self, axis: int) -> tuple[str, str, str]:
         """The inputs of Slice for as much of an axis as there are tokens."""
-        zero, one, own = (
-            self._constant(f"at_{n}", np.array([n], np.int64)) for n in (0, 1, axis)
-        )
+        zero, one, own = (self._constant(f"at_{n}", np.array([n], np.int64)) for n in (0, 1, axis))
         length = self._node("Gather", self._node("Shape", "input_ids"), one, axis=0)
         return zero, length, own
 
