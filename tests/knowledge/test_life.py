@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wellread.errors import InputError, KnowledgeBaseError, WellreadError
+from wellread.errors import InputError, KnowledgeBaseError, StorageError, WellreadError
 from wellread.knowledge.analysis import query_terms
 from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.retriever import Query
@@ -379,3 +379,16 @@ def test_a_removed_chunk_leaves_the_index_too(build: Build, retriever_type: str)
     fresh = build({"b": "beta", "c": "gamma"}, retriever_type=retriever_type)
     if retriever_type == "simple":
         assert base.search("beta")[0].score == fresh.search("beta")[0].score
+
+
+def test_a_second_build_of_the_same_folder_is_refused_while_the_first_is_at_it(tmp_path, pair):
+    folder = tmp_path / "kb"
+
+    def pairs():
+        yield pair("a", "the pump")
+        with pytest.raises(StorageError, match="in use"):
+            KnowledgeBase.build(folder, [pair("b", "the valve")])
+        yield pair("c", "the tank")
+
+    with KnowledgeBase.build(folder, pairs()) as base:
+        assert list(base.document_ids()) == ["a", "c"]

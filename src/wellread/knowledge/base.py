@@ -29,7 +29,13 @@ from wellread.errors import InputError, KnowledgeBaseError
 from wellread.knowledge import manifest as manifests
 from wellread.knowledge import workshop as workshops
 from wellread.knowledge.analysis import language_code, query_terms
-from wellread.knowledge.building import batches, check_free, put_in_place, refuse_known
+from wellread.knowledge.building import (
+    batches,
+    check_free,
+    put_in_place,
+    refuse_known,
+    sole_builder,
+)
 from wellread.knowledge.dense import Progress
 from wellread.knowledge.engines.choose import open_engine
 from wellread.knowledge.engines.engine import Engine
@@ -101,15 +107,16 @@ class KnowledgeBase:
         manifest = Manifest(settings or KnowledgeSettings(), origin or {})
         check_free(folder, replace=replace)
         workshop = workshops.workshop_of(folder)
-        workshops.clear(workshop)
-        try:
-            engine = open_engine(workshop, manifest.settings, create=True)
-            with cls(workshop, engine, manifest) as base:
-                base._fill(pairs, progress)
-            workshops.finish(workshop)
-            put_in_place(workshop, folder)
-        finally:
-            workshops.leave(workshop)
+        with sole_builder(workshop):
+            workshops.clear(workshop)
+            try:
+                engine = open_engine(workshop, manifest.settings, create=True)
+                with cls(workshop, engine, manifest) as base:
+                    base._fill(pairs, progress)
+                workshops.finish(workshop)
+                put_in_place(workshop, folder)
+            finally:
+                workshops.leave(workshop)
         return cls.open(folder)
 
     @classmethod

@@ -27,7 +27,7 @@ from wellread.knowledge.store import Store
 from wellread.storage.files import MANIFEST, read_json, write_json
 
 FORMAT = "wellread knowledge base"
-VERSION = 2
+VERSION = 3
 OPENS_AS: dict[RetrieverType, tuple[RetrieverType, ...]] = {
     "simple": ("simple",),
     "bm25": ("bm25", "simple"),
