@@ -11,6 +11,8 @@ SHELL := /bin/bash
 CORE := .venv
 DEV := .venv-dev
 BIN := $(DEV)/bin
+# Judged queries and texts that some benchmarks measure with: cranfield/, xquad/, ragtruth/.
+DATA ?= ../shared/data
 # Parallel test processes; JOBS=0 runs the tests in one process.
 JOBS ?= 2
 # Numeric libraries start a thread a core each, which only gets in the way of JOBS.
@@ -70,7 +72,9 @@ golden: $(DEV)/.installed ## Write the golden files anew and show what changed
 .PHONY: perf
 perf: $(DEV)/.installed ## Run every benchmark; each prints ratios measured in one run
 	@failed=0; for script in benchmarks/[a-z]*.py; do \
-	    echo "== $$script"; $(BIN)/python "$$script" || failed=1; \
+	    echo "== $$script"; name=benchmarks.$$(basename "$$script" .py); data=; \
+	    if grep -q '"data", type=Path)' "$$script"; then data=$(DATA); fi; \
+	    $(BIN)/python -m "$$name" $$data || failed=1; \
 	done; exit $$failed
 
 .PHONY: lock

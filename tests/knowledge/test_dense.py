@@ -354,6 +354,9 @@ def test_an_lsa_embedder_is_fitted_when_built_and_again_when_reindexed(
     )}  # fmt: skip
     base = build(corpus, retriever_type="hybrid", embedder=EmbedderSettings(kind="lsa"))
     assert ids(base, "oven", top_k=1) == ["d3"]
+    with opened_as(base, "dense", embedder=EmbedderSettings(kind="lsa")) as meaning:
+        assert "d3" in ids(meaning, "oven")
+        assert ids(meaning, "zzqx qqzx") == []
     first = base.info().embedder["fingerprint"]
     base.add([pair("tea", "steeping leaves"), pair("tea2", "leaves brewed")])
     with KnowledgeBase.open(base.folder) as again:
@@ -471,3 +474,14 @@ def test_store_words_and_vectors_agree_after_a_kill(
             with opened_as(again, kind, collapse_duplicates=False, **FREE) as one:
                 found = {passage.id for passage in one.search("number of many", 10_000)}
                 assert found - {"seed#0-4"} == stored - {"seed#0-4"}, kind
+
+
+def test_what_the_fallback_knows_is_found_on_a_small_base_too(build: Build) -> None:
+    """Few chunks and short words: scrambled letters often spell a word, and no measure."""
+    texts = {f"{n}.md": f"The {thing} is kept in it at on an as." for n, thing in enumerate(THINGS)}
+    base = build(texts, retriever_type="dense", embedder={"kind": "lsa"})
+    assert [p.chunk.document_id for p in base.search("where is the kettle kept", 1)] == ["3.md"]
+    assert base.search("zzz qqq") == ()
+
+
+THINGS = ("hammer", "saw", "ladder", "kettle", "lantern", "rope", "bucket", "shovel", "anvil")

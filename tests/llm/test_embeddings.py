@@ -52,7 +52,7 @@ def test_rows_that_do_not_tell_their_order_come_in_it():
 
 
 def test_rows_for_texts_that_were_not_asked_about_are_a_problem():
-    for told in ((0, 2), (1, 2), (-1, 0), (0, None), ("0", "1")):
+    for told in ((0, 2), (1, 2), (-1, 0), (0, None), ("0", "1"), ([0], [1])):
         rows = ({"embedding": [1.0], "index": index} for index in told)
         found = read_embeddings(TWO, 200, "", answer(*rows))
         assert isinstance(found, Problem)

@@ -7,7 +7,10 @@ import asyncio
 import pytest
 from pydantic import BaseModel
 
+from tests.llm.tiny_gguf import WIDTH
 from wellread.errors import EndpointError, ModelError, ReplyError
+from wellread.knowledge.embedders.choose import open_embedder
+from wellread.knowledge.settings import EmbedderSettings
 from wellread.llm.chat import ChatReply, ChatRequest, Message, Sampling
 from wellread.llm.client import EndpointClient
 from wellread.llm.endpoint import Endpoint
@@ -89,3 +92,21 @@ def test_a_wrong_path_is_told_with_a_hint(llama_server):
     with pytest.raises(EndpointError) as caught:
         reply_to(llama_server.replace("/v1", "/v7"), request())
     assert "base_url" in caught.value.hint
+
+
+def test_texts_are_embedded_in_their_order_and_what_was_paid_for_is_kept(llama_server, tmp_path):
+    settings = EmbedderSettings(
+        kind="endpoint", endpoint={"base_url": llama_server, "model": "tiny"}, batch_size=4
+    )
+    texts = [f"The pump number {n} runs dry for {n * n} seconds." for n in range(10)]
+    embedder = open_embedder(settings, tmp_path / "kb")
+    made = embedder.passages(texts)
+    assert made.shape == (10, WIDTH)
+    for text, vector in zip(texts, made, strict=True):
+        assert embedder.queries([text])[0] @ vector > 0.9999
+    assert (made @ made.T < 0.9999).sum() == 90
+    assert embedder.meter.new_calls == 1 + 3
+    with pytest.raises(ModelError, match="begins 'word word") as caught:
+        embedder.passages(["short", "word " * 3000])
+    assert caught.value.reason == "context_too_long"
+    embedder.close()

@@ -123,6 +123,8 @@ def serve(path: str) -> None:
     given.n_gpu_layers = 0
     given.warmup = False
     given.cpuparams.n_threads = 1
+    given.embedding = True
+    given.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(given)
     sys.stdout.write(f"address {server.listening_address}\n")
     sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 A retriever ranks rows of the store. It remembers how far it has read the store (`position`) and
 reads on when told to (`catch_up`), so that a crash between the store and an index loses nothing.
-`RETRIEVERS` in `wellread.knowledge.base` maps a `retriever_type` to its constructor.
+`Parts` in `wellread.knowledge.parts` opens the one that a `retriever_type` names.
 """
 
 from __future__ import annotations

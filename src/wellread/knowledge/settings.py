@@ -73,7 +73,8 @@ class KnowledgeSettings(Settings):
     duplicate_overlap: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Share of common three-word runs from which two results count as the same."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """`hybrid`: weight of meaning; 1 - alpha is that of words."""
+    """`hybrid`: weight of meaning where the best result stands out above noise, less where it
+    does not; the rest is the weight of words. 0 is words alone, 1 meaning alone."""
     fusion: Literal["linear", "rrf"] = "linear"
     """`hybrid`: `linear` adds scores normalised per query, `rrf` adds reciprocal ranks."""
     depth: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -82,7 +83,8 @@ class KnowledgeSettings(Settings):
     """`dense`, `hybrid`: least cosine of a result by meaning; empty: what was measured when built
     for queries that mean nothing."""
     exact_limit: Annotated[int, Field(ge=0)] = 50_000
-    """Up to so many chunks vectors are compared one by one; above, an HNSW graph finds them."""
+    """Up to so many chunks vectors are compared one by one; above, an HNSW graph finds them.
+    Comparing takes about 1.3 ms for every 10,000 chunks."""
     embedder: EmbedderSettings = EmbedderSettings()
     """What turns text into vectors."""
     engine: EngineName = "folder"

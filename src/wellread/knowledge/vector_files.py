@@ -196,11 +196,11 @@ class VectorFiles:
         extent = self.extent
         self._settle_at(Extent(position, extent.generation, extent.count, extent.gone))
 
-    def compact(self) -> bool:
-        """Write a new generation without what is gone where that is a fifth; whether it did."""
+    def compact(self) -> None:
+        """Write a new generation without what is gone where that is more than a fifth."""
         held, extent = self.held(), self.extent
         if extent.gone * _GONE_SHARE <= extent.count:
-            return False
+            return
         old, generation = extent.generation, extent.generation + 1
         for kind in self._sizes(extent):
             self._path(kind, generation).unlink(missing_ok=True)
@@ -211,7 +211,6 @@ class VectorFiles:
         count = int(held.alive.sum())
         self._settle_at(Extent(extent.position, generation, count, 0))
         self.cut()
-        return True
 
     def _copy(
         self, kind: str, generation: int, source: NDArray[Any], alive: NDArray[np.bool_]

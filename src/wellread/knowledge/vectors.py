@@ -219,8 +219,7 @@ class FolderVectors:
         """Sweep, make a graph or do without; see `VectorIndex.settle`."""
         with self._writer(wait=True):
             self._look()
-            if self._files.compact():
-                self._graph.clear()
+            self._files.compact()
             held = self._files.held()
             count = int(held.alive.sum())
             told: dict[str, Any] = {"vectors": count, "dimension": self._files.dimension}

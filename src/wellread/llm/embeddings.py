@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from wellread.llm.chat import Usage
 from wellread.llm.endpoint import Endpoint
 from wellread.llm.usage import estimate_tokens
 from wellread.llm.wire import Answer, Problem, encode, excerpt, refusal
+
+_TOO_LARGE = re.compile(r"too (?:large|long) to process", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ def read_embeddings(
     request: EmbeddingRequest, status: int, retry_after: str, body: bytes
 ) -> Answer[EmbeddingReply] | Problem:
     """What the server's answer amounts to; a vector too few or with NaN in it is no answer."""
+    if status == 500 and _TOO_LARGE.search(said := excerpt(body)):
+        # What llama.cpp's server answers; asking again would change nothing.
+        return Problem("rejected", "context_too_long", f"HTTP {status}: {said!r}")
     if status != 200:
         return refusal(status, retry_after, body)
     try:

@@ -71,6 +71,7 @@ class EndpointEmbedder:
         self._stack = contextlib.AsyncExitStack()
         self._client: EndpointClient | None = None
         self._journal: Journal | None = None
+        self._looked = False
         try:
             dimension = len(self._run(self._embed([_PROBE]))[0])
         except BaseException:
@@ -154,13 +155,21 @@ class EndpointEmbedder:
         return np.array([np.frombuffer(found[text], "<f4") for text in texts], np.float32)
 
     async def _open(self) -> None:
-        if self._client is not None:
-            return
-        # Another reader may hold the journal, and a folder may not be ours to write to: what is
-        # asked then is asked without it.
-        with contextlib.suppress(StorageError):
-            self._journal = self._stack.enter_context(Journal(self._journal_path))
-        self._client = await self._stack.enter_async_context(EndpointClient(self._endpoint))
+        if self._client is None:
+            client = EndpointClient(self._endpoint)
+            self._client = await self._stack.enter_async_context(client)
+
+    def _kept_in(self, *, create: bool = False) -> Journal | None:
+        """The journal, which begins with the first vector that was paid for.
+
+        Another reader may hold it, and a folder may not be ours to write to: what is asked then is
+        asked without it.
+        """
+        if not self._looked and (create or self._journal_path.is_file()):
+            self._looked = True
+            with contextlib.suppress(StorageError):
+                self._journal = self._stack.enter_context(Journal(self._journal_path))
+        return self._journal
 
     def _call(self, text: str) -> _Call:
         canonical = encode(
@@ -175,7 +184,8 @@ class EndpointEmbedder:
 
     def _kept(self, call: _Call) -> bytes | None:
         """The vector that an earlier call was paid for, as little-endian float32."""
-        entry = self._journal.get(call.key) if self._journal is not None else None
+        journal = self._kept_in()
+        entry = journal.get(call.key) if journal is not None else None
         return base64.b64decode(orjson.loads(entry.reply)["float32"]) if entry else None
 
     async def _batch(self, calls: Mapping[str, _Call]) -> dict[str, bytes]:
@@ -205,10 +215,10 @@ class EndpointEmbedder:
             packed = (np.array(vector, "<f4").tobytes() for vector in reply.vectors)
             made.update(zip(calls, packed, strict=True))
             self.meter.count(reply.usage, new=True)
-            if self._journal is not None:
+            if (journal := self._kept_in(create=True)) is not None:
                 rows = [(call, _as_json(made[text])) for text, call in calls.items()]
                 await asyncio.gather(
-                    *(self._journal.put(call.key, call.canonical, reply) for call, reply in rows)
+                    *(journal.put(call.key, call.canonical, reply) for call, reply in rows)
                 )
 
         if self._client is None:

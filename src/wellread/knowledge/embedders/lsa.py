@@ -41,6 +41,7 @@ _MAX_FITTED = 20_000
 _OVERSAMPLING = 16
 _ROUNDS = 4
 _GUESSED_FROM = 200
+_LEAST = 1e-6
 
 
 class LsaEmbedder:
@@ -173,7 +174,9 @@ def _right_vectors(weights: Any, dimension: int) -> Matrix:
     for _ in range(_ROUNDS):
         right, _ = np.linalg.qr(weights.T @ left)
         left, _ = np.linalg.qr(weights @ right)
-    _, _, small = np.linalg.svd((weights.T @ left).T, full_matrices=False)
+    _, values, small = np.linalg.svd((weights.T @ left).T, full_matrices=False)
+    # Beyond the rank, directions are chance.
+    count = max(1, min(count, int((values > values[0] * _LEAST).sum())))
     vectors = small[:count].T
     largest = np.abs(vectors).argmax(0)
     return np.asarray(vectors * np.sign(vectors[largest, np.arange(count)]), np.float32)
