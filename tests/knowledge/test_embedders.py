@@ -30,6 +30,7 @@ TEXTS = [
     "Grüße aus 中文 🙂",
     "",
 ]
+GIVEN = [[-0.06179, 0.00931, 0.065325, 0.031846], [-0.034001, 0.110189, 0.043231, -0.009682]]
 
 
 @pytest.fixture(scope="module")
@@ -358,8 +359,8 @@ def test_a_server_that_takes_fewer_texts_gets_fewer(tmp_path):
 
 def test_a_text_that_is_too_long_is_named_and_the_others_are_kept(tmp_path):
     texts = ["endless " * 10, *(f"text number {n}" for n in range(11))]
-    with Strict(most=8) as server:
-        embedder = open_embedder(settings(server, concurrency=1), tmp_path / "kb")
+    with Strict(most=8, latency_s=0.05) as server:
+        embedder = open_embedder(settings(server), tmp_path / "kb")
         with pytest.raises(ModelError, match="begins 'endless endless"):
             embedder.passages(texts)
         before = server.stats.requests

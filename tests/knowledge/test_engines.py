@@ -700,6 +700,44 @@ def test_meaning_is_searched_alike_in_every_engine(
         assert "late" not in ids(base, "old dog")
 
 
+def test_another_retriever_is_made_from_the_store_and_what_it_does_not_need_goes(
+    build: Build,
+) -> None:
+    corpus = [
+        make_pair("pump.md", "The pump drains the tank.", language="en"),
+        make_pair("oven.md", "The oven bakes the bread.", language="en"),
+        make_pair("lamp.md", "The lamp lights the hall.", language="en"),
+    ]
+    base = build(corpus)
+    engine, location = base.settings.engine, base.settings.location
+
+    def settings(kind: str) -> KnowledgeSettings:
+        return KnowledgeSettings(
+            retriever_type=kind, engine=engine, location=location, embedder={"kind": "lsa"}
+        )
+
+    def first(query: str) -> list[str]:
+        with KnowledgeBase.open(base.folder) as opened:
+            return [p.chunk.document_id for p in opened.search(query, 1)]
+
+    base.reindex(settings("hybrid"))
+    assert first("baking bread") == ["oven.md"]
+    base.reindex(settings("dense"))
+    assert first("draining tanks") == ["pump.md"]
+    with KnowledgeBase.open(base.folder) as opened:
+        assert opened.retriever_types == ("dense", "simple")
+    base.reindex(settings("bm25"))
+    assert first("lighted halls") == ["lamp.md"]
+    base.add([make_pair("door.md", "The door shuts by itself.", language="en")])
+    assert first("shutting doors") == ["door.md"]
+
+
+def test_every_engine_has_all_that_the_protocol_asks_for(build: Build) -> None:
+    base = build([make_pair("a", "one")])
+    wanted = {name for name in vars(Engine) if not name.startswith("_")}
+    assert {name for name in wanted if not hasattr(base._engine, name)} == set()
+
+
 def test_the_list_of_engines_is_whole() -> None:
     from wellread.knowledge.engines import choose
 

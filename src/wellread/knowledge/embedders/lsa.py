@@ -41,6 +41,7 @@ _MAX_FITTED = 20_000
 _OVERSAMPLING = 16
 _ROUNDS = 4
 _GUESSED_FROM = 200
+_GUESSED_CHARACTERS = 20_000
 _LEAST = 1e-6
 
 
@@ -121,7 +122,9 @@ def _weighted(
 def _fit(sparse: Any, corpus: Corpus, dimension: int, place: Path) -> None:
     """Fit on a sample of the corpus and write it below `place`."""
     texts = _sample(corpus())
-    language = _most_common(detect(text) for text in texts[:_GUESSED_FROM])
+    first = texts[:_GUESSED_FROM]
+    # Short texts say little of their language one by one.
+    language = _most_common(map(detect, first)) or detect(" ".join(first)[:_GUESSED_CHARACTERS])
     counts = [_counts(text, language) for text in texts]
     frequency: Counter[str] = Counter(term for count in counts for term in count)
     chosen = sorted(frequency, key=lambda term: (-frequency[term], term))[:_MAX_TERMS]

@@ -19,7 +19,7 @@ from pathlib import Path
 import lancedb
 
 from wellread.errors import InputError, KnowledgeBaseError, StorageError
-from wellread.knowledge.engines import elsewhere
+from wellread.knowledge.engines import elsewhere, lance_words
 from wellread.knowledge.engines.engine import VectorIndex
 from wellread.knowledge.engines.lance_rows import SCHEMA
 from wellread.knowledge.engines.lance_store import LanceStore
@@ -108,6 +108,17 @@ class LanceEngine:
         else:
             table = create_table(self._db, name, schema(dimension))
         return LanceVectors(table, self._folder, dimension, settings, key)
+
+    def forget(self, part: str) -> None:
+        """Drop Lance's index of `words`, or the table of the vectors of a key."""
+        if part == "words":
+            lance_words.forget(self._table)
+            return
+        name = self._name + _VECTORS + part
+        if name in self._names():
+            with lance_errors(f"{self._location}/{name}"):
+                self._db.drop_table(name)
+        (self._folder / f"vectors_{part}.json").unlink(missing_ok=True)
 
     def close(self) -> None:
         """A build that has not come to its manifest takes its tables along."""

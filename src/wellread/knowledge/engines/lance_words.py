@@ -34,6 +34,14 @@ _COLUMNS = ("words", "above")
 _PLAIN = (("key", BTree()), ("digest", BTree()), ("owner", BTree()), ("facts", LabelList()))
 
 
+def forget(table: LanceTable) -> None:
+    """Drop the indexes of terms; the terms themselves are part of the chunks and stay."""
+    with table.errors():
+        for index in table.raw.list_indices():
+            if set(index.columns) <= set(_COLUMNS):
+                table.raw.drop_index(index.name)
+
+
 class LanceWords:
     """The retriever `bm25` of the engine `lancedb`."""
 

@@ -131,6 +131,17 @@ class PostgresEngine:
 
         return PostgresVectors(self._db, dimension, settings, key)
 
+    def forget(self, part: str) -> None:
+        """Empty the index `words`, or drop the vectors of a key."""
+        from wellread.knowledge.engines.postgres_vectors import table_of
+
+        with self._db.transaction():
+            if part == "words":
+                postgres_words.forget(self._db)
+                return
+            self._db.run(f"DROP TABLE IF EXISTS {table_of(part)}")
+            self._db.run("DELETE FROM indexes WHERE name = %s", table_of(part))
+
     def close(self) -> None:
         """End the connection; a build that has not come to its manifest takes its schema along."""
         try:

@@ -41,6 +41,11 @@ _RECALL, _DEPTH, _SAMPLE = 0.95, 10, 100
 _BREADTHS = (100, 200, 400, 800)
 
 
+def table_of(key: str) -> str:
+    """The table with the vectors of an embedder."""
+    return f"vectors_{re.sub('[^a-z0-9]', '_', key)}" if key else "vectors"
+
+
 class PostgresVectors:
     """The `VectorIndex` of the engine `postgres`."""
 
@@ -49,7 +54,7 @@ class PostgresVectors:
     ) -> None:
         """Use the table in the connection's schema, or make it; pgvector must be there."""
         self._db = connection
-        self._name = f"vectors_{re.sub('[^a-z0-9]', '_', key)}" if key else "vectors"
+        self._name = table_of(key)
         self._dimension = dimension
         self._exact_limit = settings.exact_limit
         if not connection.has_table(self._name):

@@ -52,6 +52,13 @@ _BATCH_CHARACTERS = 2_000_000
 _WORTH_A_VACUUM = 1000
 
 
+def forget(connection: Connection) -> None:
+    """Empty the tables; opened again they read the store from its first row."""
+    connection.run("TRUNCATE terms, postings, indexed")
+    connection.run("UPDATE totals SET chunks = 0, text = 0, title = 0")
+    write_position(connection, "words", Position())
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A term of the query in one field: its number and in how many chunks it occurs there."""
