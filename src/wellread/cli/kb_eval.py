@@ -130,7 +130,8 @@ def _show(report: Report) -> None:
     if report.unjudged and not report.notice:
         say(f"{report.unjudged:,} queries without a relevant id were left out")
     if report.unknown:
-        say(f"{report.unknown:,} relevant ids are not in the knowledge base and cannot be found")
+        ids = "id is" if report.unknown == 1 else "ids are"
+        say(f"{report.unknown:,} relevant {ids} not in the knowledge base and cannot be found")
     if report.notice:
         say(report.notice)
     for d in report.differences:
