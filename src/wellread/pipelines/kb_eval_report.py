@@ -37,7 +37,8 @@ svg { max-width: 100%; height: auto; }
 <p>{{ "{:,}".format(r.queries) }} queries from {{ r.source }}
 {%- if r.unjudged %}; {{ "{:,}".format(r.unjudged) }} more left out: no relevant id{% endif %}
 {%- if r.unknown %}; {{ "{:,}".format(r.unknown) }} relevant
-{{- " id is" if r.unknown == 1 else " ids are" }} not in the knowledge base{% endif %}. Intervals: 95%, bootstrap over queries, seed {{ r.seed }}.</p>
+{{- " id is" if r.unknown == 1 else " ids are" }} not in the knowledge base{% endif %}.
+Intervals: 95%, bootstrap over queries, seed {{ r.seed }}.</p>
 {% if r.notice %}<p><strong>{{ r.notice }}</strong></p>{% endif %}
 <div class="scroll">{{ plot }}</div>
 <div class="scroll"><table><tr><th>retriever</th>

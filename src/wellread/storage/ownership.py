@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wellread.errors import StorageError
+from wellread.storage.files import storage_errors
 
 # Lock files this process holds; the system itself lets one process lock a file twice.
 _open_paths: set[Path] = set()
@@ -36,8 +37,8 @@ def sole_owner(path: Path) -> Iterator[None]:
     try:
         if not _lock(descriptor):
             raise _in_use(path, os.read(descriptor, 20).decode("ascii", "replace").strip())
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with storage_errors(lock_path):
+            _sign(descriptor, lock_path)
         _open_paths.add(real)
         try:
             yield
@@ -45,6 +46,16 @@ def sole_owner(path: Path) -> Iterator[None]:
             _open_paths.discard(real)
     finally:
         os.close(descriptor)
+
+
+def _sign(descriptor: int, lock_path: Path) -> None:
+    """Write who holds the lock; on a full disk nothing of it is left."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except OSError:
+        lock_path.unlink(missing_ok=True)
+        raise
 
 
 def _in_use(path: Path, owner: str) -> StorageError:

@@ -25,7 +25,7 @@ import orjson
 from wellread.engine.calls import call_key
 from wellread.errors import EndpointError, InputError, ModelError, StorageError
 from wellread.knowledge.embedders.embedder import EmbedderInfo
-from wellread.knowledge.embedders.onnx_model import as_unicode, unit
+from wellread.knowledge.embedders.tokens import as_unicode, unit
 from wellread.knowledge.settings import EmbedderSettings
 from wellread.llm.client import EndpointClient
 from wellread.llm.embeddings import EmbeddingReply, EmbeddingRequest

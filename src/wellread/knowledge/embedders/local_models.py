@@ -247,7 +247,7 @@ def fingerprint(files: ModelFiles, exported: Path | None = None) -> str:
     weights, or where it is quantised and so not equal to them.
     """
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{files.pooling} {files.lower_case}".encode())
+    digest.update(f"windows {files.pooling} {files.lower_case}".encode())
     weights = _weights(files)
     found = [*weights, *files.root.glob("tokenizer.json")]
     if exported is not None and (not weights or _is_quantised(exported)):

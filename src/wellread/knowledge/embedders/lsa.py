@@ -22,7 +22,7 @@ from wellread.ingest.language import detect
 from wellread.knowledge.analysis import index_terms
 from wellread.knowledge.embedders.embedder import EmbedderInfo
 from wellread.knowledge.embedders.extras import load
-from wellread.knowledge.embedders.onnx_model import unit
+from wellread.knowledge.embedders.tokens import unit
 from wellread.knowledge.settings import EmbedderSettings
 from wellread.storage.files import atomic_write, read_json, write_json
 

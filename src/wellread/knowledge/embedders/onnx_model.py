@@ -1,7 +1,7 @@
 """`onnx`: a sentence-transformers model through onnxruntime, without torch.
 
-Texts -> tokens, cut at the window -> batches of similar length -> hidden states -> pooled ->
-length 1. The graph is ``onnx/model.onnx`` of the folder, or one built from its weights.
+Texts -> windows (tokens.py) -> batches of similar length -> hidden states -> pooled -> length 1. The
+graph is ``onnx/model.onnx`` of the folder, or one built from its weights.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from wellread.knowledge.embedders.local_models import (
     read_model,
 )
 from wellread.knowledge.embedders.onnx_graph import build_graph
+from wellread.knowledge.embedders.tokens import embed_whole, open_tokenizer, unit
 from wellread.knowledge.settings import EmbedderSettings
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class OnnxEmbedder:
             )
         self._files = files
         self._batch_size = settings.batch_size
-        self._tokenizer = _tokenizer(files)
         window = min(settings.window or files.window, files.window)
+        self._whole, self._tokenizer = open_tokenizer(files), open_tokenizer(files)
         self._tokenizer.enable_truncation(window)
         exported = _exported(files)
         self._session = _session(files, exported)
@@ -71,11 +72,11 @@ class OnnxEmbedder:
 
     def passages(self, texts: Sequence[str]) -> Matrix:
         """One unit vector a text."""
-        return self._embed([self._info.passage_prefix + text for text in texts])
+        return self._embed(texts, self._info.passage_prefix)
 
     def queries(self, texts: Sequence[str]) -> Matrix:
         """The same for queries."""
-        return self._embed([self._info.query_prefix + text for text in texts])
+        return self._embed(texts, self._info.query_prefix)
 
     def close(self) -> None:
         """Nothing to let go of: the session dies with this object."""
@@ -90,12 +91,15 @@ class OnnxEmbedder:
                 hint="use embedder kind sentence-transformers",
             ) from error
 
-    def _embed(self, texts: Sequence[str]) -> Matrix:
-        made = np.zeros((len(texts), self._info.dimension), np.float32)
+    def _embed(self, texts: Sequence[str], prefix: str) -> Matrix:
         if not texts:
-            return made
-        encoded = self._tokenizer.encode_batch([as_unicode(text) for text in texts])
-        tokens = [one.ids for one in encoded]
+            return np.zeros((0, self._info.dimension), np.float32)
+        return embed_whole(texts, prefix, self._info.window, self._whole, self._in_batches)
+
+    def _in_batches(self, texts: list[str]) -> Matrix:
+        """Texts of similar length together, so that little is padded."""
+        made = np.zeros((len(texts), self._info.dimension), np.float32)
+        tokens = [encoded.ids for encoded in self._tokenizer.encode_batch(texts)]
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
@@ -132,43 +136,6 @@ def pool(hidden: Any, mask: Any, how: str) -> Matrix:
     if how == "mean_sqrt":
         count = np.sqrt(count)
     return np.asarray((hidden * real).sum(1) / count, np.float32)
-
-
-def unit(vectors: Matrix) -> Matrix:
-    """Rows of length 1; a row of zeros stays one."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
-
-
-def as_unicode(text: str) -> str:
-    """The text with ? for half a surrogate pair, which no tokenizer takes."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _tokenizer(files: ModelFiles) -> Any:
-    """The folder's tokenizer, without the cut and the padding that its file may carry."""
-    path = files.root / "tokenizer.json"
-    if not path.is_file():
-        raise InputError(
-            f"{files.root} holds no tokenizer.json",
-            hint="save the tokenizer anew with a current transformers, or use embedder kind "
-            "sentence-transformers",
-        )
-    library = load("tokenizers", "dense", _WHY)
-    try:
-        tokenizer = library.Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise InputError(f"{path} cannot be read: {error}", hint="fetch the model again") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    if files.lower_case:
-        _lower_case(library, tokenizer)
-    return tokenizer
-
-
-def _lower_case(library: Any, tokenizer: Any) -> None:
-    lower, own = library.normalizers.Lowercase(), tokenizer.normalizer
-    tokenizer.normalizer = library.normalizers.Sequence([lower, own] if own else [lower])
 
 
 def _exported(files: ModelFiles) -> Path | None:

@@ -15,7 +15,7 @@ from wellread.errors import InputError
 from wellread.knowledge.embedders.embedder import EmbedderInfo
 from wellread.knowledge.embedders.extras import load
 from wellread.knowledge.embedders.local_models import find_model, fingerprint, read_model
-from wellread.knowledge.embedders.onnx_model import as_unicode
+from wellread.knowledge.embedders.tokens import embed_whole, open_tokenizer
 from wellread.knowledge.settings import EmbedderSettings
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ class SentenceTransformerEmbedder:
             ) from error
         self._model.max_seq_length = min(settings.window or files.window, files.window)
         self._batch_size = settings.batch_size
+        self._whole = open_tokenizer(files)
         self._info = EmbedderInfo(
             kind="sentence-transformers",
             model=settings.model,
             fingerprint=fingerprint(files),
-            dimension=int(self._encoded(["?"], "").shape[1]),
+            dimension=int(self._encoded(["?"]).shape[1]),
             window=self._model.max_seq_length,
             query_prefix=settings.query_prefix or files.query_prefix,
             passage_prefix=settings.passage_prefix or files.passage_prefix,
@@ -73,9 +74,15 @@ class SentenceTransformerEmbedder:
     def _embed(self, texts: Sequence[str], prefix: str) -> Matrix:
         if not texts:
             return np.zeros((0, self._info.dimension), np.float32)
-        return self._encoded([as_unicode(text) for text in texts], prefix)
+        return embed_whole(
+            texts,
+            prefix,
+            self._info.window,
+            self._whole,
+            lambda pieces: self._encoded([piece[len(prefix) :] for piece in pieces], prefix),
+        )
 
-    def _encoded(self, texts: list[str], prefix: str) -> Matrix:
+    def _encoded(self, texts: list[str], prefix: str = "") -> Matrix:
         """The library is told the prefix, as some models leave it out when they pool."""
         made = self._model.encode(
             texts,
