@@ -79,6 +79,21 @@ def test_every_way_of_pooling_is_that_of_sentence_transformers(tmp_path, pooling
 
 
 @with_torch
+def test_a_folder_with_a_vocabulary_alone_is_read_by_sentence_transformers(tmp_path):
+    whole, old = tiny_model(tmp_path / "m"), tiny_model(tmp_path / "old")
+    words = json.loads((old / "tokenizer.json").read_text())["model"]["vocab"]
+    (old / "vocab.txt").write_text("\n".join(sorted(words, key=words.get)), encoding="utf-8")
+    (old / "tokenizer.json").unlink()
+    write(
+        old / "tokenizer_config.json", {"model_max_length": 256, "tokenizer_class": "BertTokenizer"}
+    )
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        opened(old)
+    made = opened(old, kind="sentence-transformers").passages(TEXTS)
+    assert np.allclose(made, opened(whole).passages(TEXTS), atol=1e-5)
+
+
+@with_torch
 @pytest.mark.real
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real data is absent")
 def test_fifty_real_texts_of_three_languages_have_the_vectors_of_sentence_transformers():

@@ -14,12 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from wellread.errors import InputError, KnowledgeBaseError, ModelError
 from wellread.knowledge.embedders.choose import agree, open_embedder
 from wellread.knowledge.embedders.endpoint import journal_path
 from wellread.knowledge.embedders.local_models import find_model, fingerprint, read_model
 from wellread.knowledge.embedders.onnx_model import pool
+from wellread.knowledge.embedders.tokens import _pieces, as_unicode
 from wellread.knowledge.settings import EmbedderSettings
 from wellread.llm.server import Faults, LoopbackServer
 
@@ -79,13 +83,63 @@ def test_the_window_is_the_models_own_and_not_the_cut_in_its_tokenizer_file(onnx
     long, longer = " ".join(words), " ".join([*words, "whale"])
     assert onnx.info.window == 256
     assert onnx.passages([long])[0] @ onnx.passages([longer])[0] < 0.9999
-    beyond = " ".join(["pump"] * 300)
-    assert onnx.passages([beyond])[0] @ onnx.passages([f"{beyond} whale"])[0] > 0.999999
+
+
+def test_a_text_beyond_the_window_is_the_mean_of_its_parts(onnx):
+    words = [f"word{n}" for n in range(150)]  # two tokens each, and more from 100 on
+    assert len(onnx._whole.encode(" ".join(words)).ids) > 256
+    pieces = [
+        piece
+        for piece, _ in _pieces(
+            " ".join(words), onnx._whole.encode(" ".join(words), add_special_tokens=False), 254
+        )
+    ]
+    weights = [len(onnx._whole.encode(piece, add_special_tokens=False).ids) for piece in pieces]
+    mean = np.average(onnx.passages(pieces), axis=0, weights=weights)
+    assert len(pieces) == 2
+    assert np.allclose(onnx.passages([" ".join(words)])[0], mean / np.linalg.norm(mean), atol=1e-5)
+    last = " ".join([*words, "whale"])
+    assert onnx.passages([" ".join(words)])[0] @ onnx.passages([last])[0] < 0.9999
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from(["pump", "unbelievably", "中文", "é", "\n"])).map(" ".join),
+    st.integers(1, 9),
+)
+def test_the_parts_of_a_text_are_all_of_it_and_fit(onnx, text, room):
+    clean = as_unicode(text)
+    encoded = onnx._whole.encode(clean, add_special_tokens=False)
+    parts = _pieces(clean, encoded, room)
+    assert "".join(piece for piece, _ in parts) == clean
+    if len(parts) > 1:
+        assert sum(tokens for _, tokens in parts) == len(encoded.ids)
+        assert max(tokens for _, tokens in parts) <= room
+
+
+def test_words_are_cut_only_where_one_fills_the_window(onnx):
+    text = "The unbelievably overpressurised pump of the seventh series ran dry. " * 9
+    encoded = onnx._whole.encode(text, add_special_tokens=False)
+    parts = [piece for piece, _ in _pieces(text, encoded, 20)]
+    again = onnx._whole.encode_batch(parts, add_special_tokens=False)
+    assert [token for part in again for token in part.ids] == encoded.ids
+    assert len(_pieces("x" * 90, onnx._whole.encode("x" * 90, add_special_tokens=False), 7)) > 3
 
 
 def test_a_smaller_window_can_be_asked_for_and_a_larger_one_not():
     assert open_embedder(EmbedderSettings(window=16), Path()).info.window == 16
     assert open_embedder(EmbedderSettings(window=4000), Path()).info.window == 256
+
+
+def test_a_prefix_goes_before_each_part_and_takes_its_room():
+    prefixed = open_embedder(EmbedderSettings(passage_prefix="passage: ", window=16), Path())
+    plain = open_embedder(EmbedderSettings(window=16), Path())
+    long = "the pump runs dry " * 5  # 20 tokens: two parts, both with a prefix of 2
+    half = "passage: " + "the pump runs dry " * 2 + "the pump"
+    other = "passage: " + "runs dry " + "the pump runs dry " * 2
+    mean = plain.passages([half, other]).mean(0)
+    assert np.allclose(prefixed.passages([long])[0], mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_prefixes_go_before_queries_and_passages():

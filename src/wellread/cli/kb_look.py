@@ -245,7 +245,7 @@ def _embedder_rows(told: KnowledgeInfo) -> Iterator[tuple[str, object]]:
     embedder = told.embedder
     if not embedder:
         return
-    window = f", reads {embedder['window']:,} tokens" if embedder["window"] else ""
+    window = f", {embedder['window']:,} tokens at once" if embedder["window"] else ""
     model = f"{embedder['model']} ({embedder['kind']})"
     yield "embedder", f"{model}, {embedder['dimension']:,} numbers{window}"
     if embedder["notice"]:

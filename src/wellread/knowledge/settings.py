@@ -34,7 +34,7 @@ class EmbedderSettings(Settings):
     passage_prefix: str = ""
     """Put before each chunk."""
     window: Annotated[int, Field(ge=0)] = 0
-    """Most tokens of a text that are read; 0 = as many as the model was made for."""
+    """Most tokens read at once, longer texts in parts; 0 = as many as the model was made for."""
     dimensions: Annotated[int, Field(ge=0)] = 0
     """Size of a vector, where the model offers a choice; 0 = the model's own (`lsa`: 256)."""
     batch_size: Annotated[int, Field(ge=1)] = 32

@@ -1,7 +1,7 @@
 """`onnx`: a sentence-transformers model through onnxruntime, without torch.
 
-Texts -> windows (tokens.py) -> batches of similar length -> hidden states -> pooled -> length 1. The
-graph is ``onnx/model.onnx`` of the folder, or one built from its weights.
+Texts -> windows (tokens.py) -> batches of similar length -> hidden states -> pooled -> length 1.
+The graph is ``onnx/model.onnx`` of the folder, or one built from its weights.
 """
 
 from __future__ import annotations
@@ -94,7 +94,13 @@ class OnnxEmbedder:
     def _embed(self, texts: Sequence[str], prefix: str) -> Matrix:
         if not texts:
             return np.zeros((0, self._info.dimension), np.float32)
-        return embed_whole(texts, prefix, self._info.window, self._whole, self._in_batches)
+        return embed_whole(
+            texts,
+            prefix,
+            self._info.window,
+            self._whole,
+            lambda pieces: self._in_batches([prefix + piece for piece in pieces]),
+        )
 
     def _in_batches(self, texts: list[str]) -> Matrix:
         """Texts of similar length together, so that little is padded."""

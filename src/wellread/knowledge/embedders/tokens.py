@@ -1,4 +1,4 @@
-"""A model's tokenizer, and long texts as windows: what a model cannot read at once it reads in parts.
+"""A model's tokenizer, and texts that are longer than its window.
 
     text -> pieces of about the same number of tokens, cut between words -> a vector each
          -> their mean, weighted by tokens -> length 1
@@ -11,6 +11,7 @@ nDCG@10 by +.001 [-.009, +.012].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,10 @@ def embed_whole(
     tokenizer: Any,
     embed: Callable[[list[str]], Matrix],
 ) -> Matrix:
-    """One unit vector a text, however long: ``embed`` is given pieces that fit, `prefix` before each.
+    """One unit vector a text, however long.
 
-    `tokenizer` cuts nothing off.
+    `embed` is given pieces that fit into the window with `prefix` before each; `tokenizer` is one
+    that cuts nothing off.
     """
     room = window - tokenizer.num_special_tokens_to_add(False)
     room -= len(tokenizer.encode(prefix, add_special_tokens=False).ids) if prefix else 0
@@ -77,7 +79,7 @@ def embed_whole(
     weights: list[int] = []
     for number, encoded in enumerate(tokenizer.encode_batch(clean, add_special_tokens=False)):
         for piece, tokens in _pieces(clean[number], encoded, max(1, room)):
-            pieces.append(prefix + piece)
+            pieces.append(piece)
             owners.append(number)
             weights.append(tokens)
     made = embed(pieces)
@@ -95,8 +97,9 @@ def _pieces(text: str, encoded: Any, room: int) -> list[tuple[str, int]]:
         return [(text, 1)]
     parts, start, begins = [], 0, 0
     while count - start > room:
-        left = count - start
-        end = _between_words(encoded.word_ids, start, start - (-left // -(-left // room)))
+        parts_left = math.ceil((count - start) / room)
+        end = start + math.ceil((count - start) / parts_left)
+        end = _between_words(encoded.word_ids, start, end)
         ends = encoded.offsets[end][0]
         parts.append((text[begins:ends], end - start))
         start, begins = end, ends

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wellread.errors import InputError
 from wellread.knowledge.embedders.embedder import EmbedderInfo
 from wellread.knowledge.embedders.extras import load
-from wellread.knowledge.embedders.local_models import find_model, fingerprint, read_model
+from wellread.knowledge.embedders.local_models import (
+    ModelFiles,
+    find_model,
+    fingerprint,
+    read_model,
+)
 from wellread.knowledge.embedders.tokens import embed_whole, open_tokenizer
 from wellread.knowledge.settings import EmbedderSettings
 
@@ -43,7 +48,7 @@ class SentenceTransformerEmbedder:
             ) from error
         self._model.max_seq_length = min(settings.window or files.window, files.window)
         self._batch_size = settings.batch_size
-        self._whole = open_tokenizer(files)
+        self._whole = self._whole_tokenizer(files)
         self._info = EmbedderInfo(
             kind="sentence-transformers",
             model=settings.model,
@@ -53,6 +58,16 @@ class SentenceTransformerEmbedder:
             query_prefix=settings.query_prefix or files.query_prefix,
             passage_prefix=settings.passage_prefix or files.passage_prefix,
         )
+
+    def _whole_tokenizer(self, files: ModelFiles) -> Any:
+        """One that cuts nothing off; where the folder has no file for it, the library's own."""
+        if (files.root / "tokenizer.json").is_file():
+            return open_tokenizer(files)
+        own = self._model.tokenizer.backend_tokenizer
+        tokenizer = type(own).from_str(own.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
 
     @property
     def info(self) -> EmbedderInfo:
@@ -79,7 +94,7 @@ class SentenceTransformerEmbedder:
             prefix,
             self._info.window,
             self._whole,
-            lambda pieces: self._encoded([piece[len(prefix) :] for piece in pieces], prefix),
+            lambda pieces: self._encoded(pieces, prefix),
         )
 
     def _encoded(self, texts: list[str], prefix: str = "") -> Matrix:
