@@ -79,6 +79,15 @@ def test_every_way_of_pooling_is_that_of_sentence_transformers(tmp_path, pooling
 
 
 @with_torch
+def test_prefixes_go_before_each_part_in_both_ways_of_running(tmp_path):
+    folder = tiny_model(tmp_path / "m")
+    said = {"passage_prefix": "passage: ", "query_prefix": "query: ", "window": 40}
+    ours, theirs = opened(folder, **said), opened(folder, kind="sentence-transformers", **said)
+    assert np.abs(ours.passages(TEXTS) - theirs.passages(TEXTS)).max() < 1e-5
+    assert np.abs(ours.queries(TEXTS) - theirs.queries(TEXTS)).max() < 1e-5
+
+
+@with_torch
 def test_a_folder_with_a_vocabulary_alone_is_read_by_sentence_transformers(tmp_path):
     whole, old = tiny_model(tmp_path / "m"), tiny_model(tmp_path / "old")
     words = json.loads((old / "tokenizer.json").read_text())["model"]["vocab"]

@@ -121,9 +121,10 @@ def test_the_parts_of_a_text_are_all_of_it_and_fit(onnx, text, room):
 def test_words_are_cut_only_where_one_fills_the_window(onnx):
     text = "The unbelievably overpressurised pump of the seventh series ran dry. " * 9
     encoded = onnx._whole.encode(text, add_special_tokens=False)
-    parts = [piece for piece, _ in _pieces(text, encoded, 20)]
-    again = onnx._whole.encode_batch(parts, add_special_tokens=False)
-    assert [token for part in again for token in part.ids] == encoded.ids
+    for room in range(9, 40):
+        parts = [piece for piece, _ in _pieces(text, encoded, room)]
+        again = onnx._whole.encode_batch(parts, add_special_tokens=False)
+        assert [token for part in again for token in part.ids] == encoded.ids
     assert len(_pieces("x" * 90, onnx._whole.encode("x" * 90, add_special_tokens=False), 7)) > 3
 
 
@@ -135,11 +136,12 @@ def test_a_smaller_window_can_be_asked_for_and_a_larger_one_not():
 def test_a_prefix_goes_before_each_part_and_takes_its_room():
     prefixed = open_embedder(EmbedderSettings(passage_prefix="passage: ", window=16), Path())
     plain = open_embedder(EmbedderSettings(window=16), Path())
-    long = "the pump runs dry " * 5  # 20 tokens: two parts, both with a prefix of 2
-    half = "passage: " + "the pump runs dry " * 2 + "the pump"
-    other = "passage: " + "runs dry " + "the pump runs dry " * 2
-    mean = plain.passages([half, other]).mean(0)
-    assert np.allclose(prefixed.passages([long])[0], mean / np.linalg.norm(mean), atol=1e-5)
+    first, second = "the pump runs dry the pump runs ", "dry the pump runs dry now"
+    # 13 tokens: with two at the ends they would fit, with the prefix of two they do not.
+    parts = plain.passages([f"passage: {first}", f"passage: {second}"])
+    mean = np.average(parts, axis=0, weights=[7, 6])
+    made = prefixed.passages([first + second])[0]
+    assert np.allclose(made, mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_prefixes_go_before_queries_and_passages():
