@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 import signal
 import subprocess
 import sys
@@ -110,8 +111,15 @@ def test_a_program_that_hangs_is_killed_with_the_child(make, write, tmp_path, mo
     (rejection,) = read_folder(folder, IngestSettings(max_seconds_per_file=1.5))
     assert rejection.reason == "timeout"
     pid = int((tmp_path / "pid").read_text("utf-8"))
-    state = Path(f"/proc/{pid}/stat")
-    assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"
+    # A killed process takes a moment to die on a busy machine.
+    assert any(is_dead(pid) or time.sleep(0.05) for _ in range(100))
+
+
+def is_dead(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").split()[2] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_archives_that_unpack_to_too_much_are_given_up_unread(make, write):
