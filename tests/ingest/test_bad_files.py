@@ -2,10 +2,10 @@
 
 import os
 import random
-import time
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
