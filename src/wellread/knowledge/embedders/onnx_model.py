@@ -40,6 +40,7 @@ class OnnxEmbedder:
         self, settings: EmbedderSettings, folder: Path, *, corpus: Corpus | None = None
     ) -> None:
         """Find and load the model that `settings` name."""
+        load("onnxruntime", "dense", _WHY)  # told before anyone fetches a model
         files = read_model(find_model(settings.model, download=settings.download))
         if files.others:
             raise InputError(
