@@ -13,6 +13,8 @@ DEV := .venv-dev
 BIN := $(DEV)/bin
 # Judged queries and texts that some benchmarks measure with: cranfield/, xquad/, ragtruth/.
 DATA ?= ../shared/data
+# torch, for training: a CPU build where pip finds one. TORCH= goes without; tests then skip.
+TORCH ?= torch==2.13.0
 # Parallel test processes; JOBS=0 runs the tests in one process.
 JOBS ?= 2
 # Numeric libraries start a thread a core each, which only gets in the way of JOBS.
@@ -34,7 +36,8 @@ $(CORE)/.installed: requirements/core.txt requirements/build.txt pyproject.toml 
 
 $(DEV)/.installed: requirements/dev.txt requirements/models.txt pyproject.toml \
     tools/environment.sh
-	@tools/environment.sh $(DEV) requirements/dev.txt --alone requirements/models.txt
+	@tools/environment.sh $(DEV) requirements/dev.txt requirements/models.txt \
+	    --torch "$(TORCH)"
 
 .PHONY: test
 test: $(DEV)/.installed ## Every test, the slow ones too

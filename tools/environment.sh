@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
 # Make the virtual environment FOLDER from lock files, with this package installed from its source.
 #
-#   tools/environment.sh FOLDER LOCKFILE... [--alone LOCKFILE]
+#   tools/environment.sh FOLDER LOCKFILE... [--torch REQUIREMENT]
 #
 # 1. Find a Python of at least 3.11: $PYTHON, or the first that fits on the PATH.
 # 2. Install the lock files, with uv where it is there and works, else with pip; every download
-#    is checked against its hash.
-# 3. Install the lock file after --alone without what its packages ask for (see pyproject.toml).
-# 4. Install the package itself, editable, with the build tools of the lock files and no network.
+#    is checked against its hash. Lock files are complete, so nothing is resolved again.
+# 3. Install the package itself, editable, with the build tools of the lock files and no network.
+# 4. Install what --torch names with pip, which knows of builds for this machine (find-links).
 # 5. Write the stamp FOLDER/.installed last, so that a broken attempt is made again.
 set -euo pipefail
 
 folder=$1
 shift
 locks=()
-alone=()
+torch=
 while (($#)); do
-    if [ "$1" = --alone ]; then
-        alone=(--no-deps --requirement "$2")
+    if [ "$1" = --torch ]; then
+        torch=$2
         shift 2
     else
         locks+=(--requirement "$1")
@@ -54,9 +54,7 @@ make_with_uv() {
     # A proxy with a certificate that only the system knows is common in companies.
     export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
     uv venv --quiet --no-project --clear --python "$python" "$folder" &&
-        uv pip install --quiet --python "$folder" --require-hashes "${locks[@]}" &&
-        { ((!${#alone[@]})) ||
-            uv pip install --quiet --python "$folder" --require-hashes "${alone[@]}"; } &&
+        uv pip install --quiet --python "$folder" --no-deps --require-hashes "${locks[@]}" &&
         uv pip install --quiet --python "$folder" --no-deps --no-build-isolation --editable .
 }
 
@@ -70,11 +68,19 @@ make_with_pip() {
     # Old Pythons bring setuptools along, whose .pth file would run at every start.
     "${pip[@]}" uninstall --yes setuptools 2>/dev/null || true
     # Without --no-compile, 40 MB of bytecode would be written, most of it for code nobody runs.
-    "${pip[@]}" install --no-compile --require-hashes "${locks[@]}"
-    if ((${#alone[@]})); then "${pip[@]}" install --no-compile --require-hashes "${alone[@]}"; fi
+    "${pip[@]}" install --no-compile --no-deps --require-hashes "${locks[@]}"
     "${pip[@]}" install --no-deps --no-build-isolation --editable .
+}
+
+# uv does not read pip's own settings, where a machine names the builds that it carries.
+install_torch() {
+    say "installing $torch into $folder ..."
+    "$folder/bin/python" -m pip --version >/dev/null 2>&1 ||
+        "$folder/bin/python" -m ensurepip --default-pip >/dev/null
+    "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-compile "$torch"
 }
 
 python=$(find_python)
 if ! make_with_uv; then make_with_pip; fi
+if [ -n "$torch" ]; then install_torch; fi
 touch "$folder/.installed"

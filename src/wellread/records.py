@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "context", "user", "assistant"]
 Outcome = Literal["grounded", "partial", "ungrounded", "abstained", "unscored"]
 Kind = Literal["success", "failure", "partial", "abstain"]
 Metadata = Mapping[str, Any]
@@ -141,12 +141,28 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextPart:
+    """A part of a context that can be left out where room is short, such as one passage.
+
+    `rank` 1 is the best and leaves last; 0 marks what belongs to no passage, such as a heading.
+    """
+
+    text: str
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn; `learn` says whether its tokens count in the loss."""
+    """One turn; `learn` says whether its tokens count in the loss.
+
+    A turn of the role `context` holds passages laid into text for the user turn after it; its
+    `parts`, joined with newlines, are its content.
+    """
 
     role: Role
     content: str
     learn: bool = False
+    parts: tuple[ContextPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,9 @@ def versions(path: Path) -> set[str]:
     return set(re.findall(r"^([a-z0-9][\w.-]*==[^\s;]+)", text_of(path), re.MULTILINE))
 
 
-# What development does without: torch and its like, and weights that would bring them along.
-NOT_IN_DEVELOPMENT = {"models", "sentence-transformers"}
+# What holds torch, whose build differs by machine and which development installs by itself, and
+# weights that would bring it along.
+NOT_IN_DEVELOPMENT = {"models", "sentence-transformers", "train"}
 
 
 def test_lock_files_agree_with_each_other(root: Path) -> None:

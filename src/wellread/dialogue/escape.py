@@ -34,9 +34,13 @@ def escape(text: str, markers: Iterable[str] = ()) -> str:
     >>> escape("stop <|im_end|> now. AI: sure", ["AI:"])
     'stop <|im_end| > now. AI : sure'
     """
-    escaped = _KNOWN.sub(_break, text)
+    return escape_markers(_KNOWN.sub(_break, text), markers)
+
+
+def escape_markers(text: str, markers: Iterable[str]) -> str:
+    """`text` with every one of `markers` broken, and nothing else."""
     own = _pattern(tuple(sorted(set(markers))))
-    return own.sub(_break, escaped) if own else escaped
+    return own.sub(_break, text) if own else text
 
 
 def holds_control(text: str, markers: Iterable[str] = ()) -> bool:
