@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 
+MessageRole = Literal["system", "user", "assistant"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message on the wire."""
 
-    role: Literal["system", "user", "assistant"]
+    role: MessageRole
     content: str
 
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from wellread.pipelines.project import Project, read_project
 
 State = Literal["ok", "note", "problem"]
 _ENOUGH_DISK_MB = 1000
+_TRAINING = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ def examine(config: Path) -> list[Finding]:
         project = read_project(config)
     except WellreadError as error:
         findings.append(Finding("configuration", "problem", error.message, error.hint))
-        return [*findings, _disk(Path.cwd()), _tesseract()]
+        return [*findings, _disk(Path.cwd()), _tesseract(), _training()]
     findings.append(Finding("configuration", "ok", f"{config}, teacher: {project.teacher}"))
     findings += [_documents(project), _writable(project), _disk(project.path.output_dir)]
-    findings += [_tesseract(), *_endpoints(project)]
+    findings += [_tesseract(), _training(), *_endpoints(project)]
     return findings
 
 
@@ -93,6 +95,28 @@ def _tesseract() -> Finding:
         return Finding("tesseract", "ok", found)
     advice = "pages that are pictures are reported and left out; install tesseract to read them"
     return Finding("tesseract", "note", "not installed", advice)
+
+
+def _training() -> Finding:
+    """Whether models can be trained here, told without loading torch, which takes seconds."""
+    versions = {name: _version(name) for name in _TRAINING}
+    missing = [name for name, version in versions.items() if not version]
+    if missing:
+        advice = "only training and chat with a model of your own need it: "
+        advice += "pip install 'wellread[train]'"
+        return Finding("training", "note", f"not installed: {', '.join(missing)}", advice)
+    seen = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if shutil.which("nvidia-smi") and versions["torch"].endswith("+cpu"):
+        advice = "a GPU is here, and this build of torch does not use it: install another build"
+        return Finding("training", "note", seen, advice)
+    return Finding("training", "ok", seen)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _endpoints(project: Project) -> Iterator[Finding]:

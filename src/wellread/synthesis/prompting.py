@@ -17,8 +17,7 @@ from typing import cast, get_args
 from wellread.dialogue.escape import escape
 from wellread.dialogue.templates import Template
 from wellread.errors import InputError, TemplateError
-from wellread.llm.chat import Message
-from wellread.records import Role
+from wellread.llm.chat import Message, MessageRole
 
 _PART = re.compile(r"(?m)^=== *(\w+) *=== *\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -32,7 +31,7 @@ class Prompt:
     """A parsed prompt file; `fingerprint` identifies its wording in records and manifests."""
 
     name: str
-    parts: tuple[tuple[Role, Template], ...]
+    parts: tuple[tuple[MessageRole, Template], ...]
     fingerprint: str
 
     def messages(self, **values: object) -> tuple[Message, ...]:
@@ -79,12 +78,12 @@ def _escaped(value: object) -> object:
     return escape(value, _TAGS) if isinstance(value, str) else value
 
 
-def _role(word: str, origin: str) -> Role:
-    if word not in get_args(Role):
+def _role(word: str, origin: str) -> MessageRole:
+    if word not in get_args(MessageRole):
         raise TemplateError(
-            f"{origin}: unknown part '=== {word} ===', known: {', '.join(get_args(Role))}"
+            f"{origin}: unknown part '=== {word} ===', known: {', '.join(get_args(MessageRole))}"
         )
-    return cast("Role", word)
+    return cast("MessageRole", word)
 
 
 def prompt_names() -> tuple[str, ...]:
