@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-
 MessageRole = Literal["system", "user", "assistant"]
 
 
