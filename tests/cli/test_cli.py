@@ -256,3 +256,65 @@ def test_inspect_shows_a_file_of_segments_from_elsewhere_and_refuses_others(tmp_
     assert refused.returncode == 2
     assert "b.jsonl:1" in refused.stderr
     assert wellread(tmp_path, "inspect", "none.jsonl").returncode == 2
+
+
+# -- chunk: what it takes
+
+
+def test_chunk_takes_a_document_or_a_folder_and_makes_of_them_what_read_would(tmp_path):
+    write_corpus(tmp_path / "docs", 3)
+    first = next((tmp_path / "docs").glob("*.md"))
+    for words in (
+        ("read", "docs", "documents.jsonl"),
+        ("chunk", "documents.jsonl", "by-read.jsonl"),
+        ("chunk", "docs", "by-folder.jsonl"),
+        ("chunk", f"docs/{first.name}", "by-file.jsonl"),
+    ):
+        ended = wellread(tmp_path, *words)
+        assert ended.returncode == 0, ended.stderr
+    by_read = (tmp_path / "by-read.jsonl").read_text()
+    assert (tmp_path / "by-folder.jsonl").read_text() == by_read
+    lines = (tmp_path / "by-file.jsonl").read_text().splitlines()
+    assert lines == [
+        line for line in by_read.splitlines() if json.loads(line)["document_id"] == first.name
+    ]
+
+
+def test_chunk_of_a_folder_does_not_read_what_it_wrote_there_before(tmp_path):
+    write_corpus(tmp_path / "docs", 2)
+    wellread(tmp_path, "chunk", "docs", "docs/chunks.jsonl")
+    once = (tmp_path / "docs/chunks.jsonl").read_bytes()
+    wellread(tmp_path, "chunk", "docs", "docs/chunks.jsonl")
+    assert once
+    assert (tmp_path / "docs/chunks.jsonl").read_bytes() == once
+
+
+def test_chunk_takes_documents_of_read_whatever_their_file_is_called(tmp_path):
+    write_corpus(tmp_path / "docs", 2)
+    for name in ("documents.txt", "documents", "documents.jsonl"):
+        wellread(tmp_path, "read", "docs", name)
+        wellread(tmp_path, "chunk", name, f"{name}.chunks")
+    made = {(tmp_path / f"documents{end}.chunks").read_bytes() for end in ("", ".txt", ".jsonl")}
+    assert len(made) == 1
+    assert b"docs" not in made.pop()[:20]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("notes.xyz", "Some words.", "notes.xyz: unsupported_format"),
+        ("empty.txt", "", "empty.txt: empty_file"),
+        ("broken.pdf", "no pdf", "broken.pdf: wrong_format"),
+        ("gone.txt", None, "gone.txt: no such file or folder"),
+        ("gone.jsonl", None, "gone.jsonl: no such file or folder"),
+        ("rows.jsonl", "words\n", "rows.jsonl:1 not JSON"),
+    ],
+)
+def test_chunk_says_of_what_it_cannot_take_what_to_type(tmp_path, name, text, said):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    ended = wellread(tmp_path, "chunk", name, "chunks.jsonl")
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "wellread read" in ended.stderr
+    assert not (tmp_path / "chunks.jsonl").exists()

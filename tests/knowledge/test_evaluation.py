@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from wellread.knowledge.settings import KnowledgeSettings
 from wellread.pipelines.kb_eval import evaluate, systems_of
 from wellread.pipelines.kb_eval_report import page_of, plot_of, write_report
 from wellread.pipelines.kb_questions import own_questions
+from wellread.synthesis.extractive.extract import extract
+from wellread.synthesis.extractive.teacher import ExtractiveTeacher
+from wellread.synthesis.tasks import ChunkJudgement, RagPair, RagPairs
 
 IDS = [f"d{n:02}" for n in range(30)]
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -153,6 +157,175 @@ def test_judgements_with_a_missing_column_are_named(tmp_path):
         read_queries(tmp_path / "q.jsonl", tmp_path / "qrels")
 
 
+# -- reading: what must not pass unnoticed
+
+
+def read_with(tmp_path: Path, topics: str, qrels: str, name: str = "topics.xml") -> JudgedQueries:
+    (tmp_path / name).write_text(topics, encoding="utf-8")
+    (tmp_path / "qrels").write_text(qrels, encoding="utf-8")
+    return read_queries(tmp_path / name, tmp_path / "qrels")
+
+
+def topics_of(*numbers: int) -> str:
+    return "".join(
+        f"<top>\n<num> {number}</num>\n<title>words {number}</title>\n</top>\n"
+        for number in numbers
+    )
+
+
+def judgements_of(numbers: Iterable[int]) -> str:
+    return "".join(f"{number} 0 d{number} 1\n" for number in numbers)
+
+
+def test_a_renumbered_collection_is_matched_by_position_and_says_so(tmp_path):
+    judged = read_with(tmp_path, topics_of(1, 2, 4, 8), judgements_of(range(1, 5)))
+    assert judged.queries["3"] == "words 4"
+    assert "by position" in judged.source
+
+
+@pytest.mark.parametrize(
+    ("numbers", "others"),
+    [
+        ((1, 2, 4, 8), range(1, 8)),  # more judgements than queries
+        ((1, 2, 4, 8), range(1, 4)),  # fewer
+        ((301, 302, 303), range(1, 4)),  # another numbering altogether
+        ((1, 8, 4, 9), range(1, 5)),  # an order that says nothing about positions
+        ((1, 2, 30, 31, 32), range(1, 41, 2)),  # mostly others
+        ((5, 6, 7), range(100, 110)),
+    ],
+)
+def test_judgements_of_another_collection_are_refused(tmp_path, numbers, others):
+    with pytest.raises(InputError, match="another collection"):
+        read_with(tmp_path, topics_of(*numbers), judgements_of(others))
+
+
+def test_judgements_of_some_of_the_queries_are_not_those_of_another_collection(tmp_path):
+    assert len(read_with(tmp_path, topics_of(*range(1, 30)), judgements_of([7, 9]))) == 2
+    assert len(read_with(tmp_path, topics_of(7, 9), judgements_of(range(1, 30)))) == 2
+
+
+def test_fractional_grades_are_kept_as_gains(tmp_path):
+    path = write(tmp_path / "q.jsonl", {"query": "a", "relevant": {"d1": 0.5, "d2": 1.0, "d3": 0}})
+    judged = read_queries(path)
+    assert judged.grades["line 1"] == {"d1": 0.5, "d2": 1, "d3": 0}
+    assert recall(["d1"], judged.grades["line 1"], 1) == 0.5
+    assert ndcg(["d1", "d2"], judged.grades["line 1"]) == pytest.approx(
+        (0.5 + 1 / np.log2(3)) / (1 + 0.5 / np.log2(3))
+    )
+    judged = read_with(tmp_path, "7\tseven\n", "7 0 d1 0.25\n7 0 d2 2.0\n", "q.tsv")
+    assert judged.grades == {"7": {"d1": 0.25, "d2": 2}}
+
+
+@pytest.mark.parametrize("grade", ["nan", "inf", "", "[1]", "1e999"])
+def test_a_grade_that_is_no_number_is_refused(tmp_path, grade):
+    with pytest.raises(InputError, match="qrels:1 grade"):
+        read_with(tmp_path, "7\tseven\n", f"7\t0\td1\t{grade}\n", "q.tsv")
+
+
+@pytest.mark.parametrize("zero", [0, "0"])
+def test_a_query_may_be_numbered_zero(tmp_path, zero):
+    path = write(tmp_path / "q.jsonl", {"id": zero, "query": "a", "relevant": ["d1"]})
+    assert dict(read_queries(path).queries) == {"0": "a"}
+    write(tmp_path / "q.jsonl", {"_id": zero, "text": "a"}, {"_id": 1, "text": "b"})
+    (tmp_path / "qrels").write_text("0 0 d1 1\n1 0 d2 1\n", encoding="utf-8")
+    judged = read_queries(tmp_path / "q.jsonl", tmp_path / "qrels")
+    assert dict(judged.queries) == {"0": "a", "1": "b"}
+
+
+def test_entities_in_topics_are_read_as_what_they_stand_for(tmp_path):
+    topics = "<top><num>1</num><title>R&amp;D of x &lt; 3 &#228;</title></top>"
+    assert read_with(tmp_path, topics, "1 0 d 1\n").queries["1"] == "R&D of x < 3 ä"
+
+
+def test_a_topic_may_carry_its_number_as_an_attribute_and_leave_its_parts_open(tmp_path):
+    topics = '<topics><topic number="5"><query>masks a < b</query></topic></topics>'
+    assert read_with(tmp_path, topics, "5 0 d 1\n").queries == {"5": "masks a < b"}
+    topics = "<top>\n<num> Number: 301\n<title> organized crime\n<desc> Description:\n</top>"
+    assert read_with(tmp_path, topics, "301 0 d 1\n").queries == {"301": "organized crime"}
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [
+        (topics_of(1, 2, 1), r"topics.xml:9 query id '1' occurs twice"),
+        ("\n<top><num>1</num><desc>only this</desc></top>", "topics.xml:2 .*no <title>"),
+        ("<top><num>1</num><title> </title></top>", "topics.xml:1 .*no <title>"),
+        ("<top><title>one</title></top>", "topics.xml:1 .*no <num>"),
+        ("<top><num>1</num><title>a</title>\n<top><num>2</num></top>", "topics.xml:1 .*not closed"),
+        ("<top><num>1</num><title>a</title></top>\n<top><num>2", "topics.xml:2 .*not closed"),
+        ("<xml></xml>", "no topics"),
+    ],
+)
+def test_a_topic_that_lacks_something_is_named_with_its_line(tmp_path, topics, said):
+    with pytest.raises(InputError, match=said):
+        read_with(tmp_path, topics, judgements_of([1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("q.tsv", "1\tone\n\n2\t \n", "q.tsv:3 query '2' is empty"),
+        ("q.tsv", "\tone\n", "q.tsv:1 no id"),
+        ("q.jsonl", '{"query": "a"}\n', "q.jsonl:1 no id"),
+        ("q.jsonl", '{"id": [1], "query": "a"}\n', r"q.jsonl:1 id \[1\]"),
+        ("q.jsonl", '{"id": true, "query": "a"}\n', "q.jsonl:1 id True"),
+        ("q.jsonl", '{"id": 1, "query": " "}\n', "q.jsonl:1 no text"),
+    ],
+)
+def test_a_query_without_text_or_id_is_named_with_its_line(tmp_path, name, text, said):
+    with pytest.raises(InputError, match=said):
+        read_with(tmp_path, text, judgements_of([1, 2]), name)
+
+
+@pytest.mark.parametrize("relevant", [[["a"]], [{"id": "a"}], [None], [1.5], ["a", ""], "a", 3])
+def test_relevant_ids_that_are_no_ids_are_named_with_their_line(tmp_path, relevant):
+    path = write(tmp_path / "q.jsonl", {"query": "a", "relevant": relevant})
+    with pytest.raises(InputError, match=r"q\.jsonl:1 .*relevant"):
+        read_queries(path)
+
+
+def test_grades_of_a_row_that_are_no_numbers_are_named_with_their_line(tmp_path):
+    path = write(tmp_path / "q.jsonl", {"query": "a", "relevant": {"a": [1]}})
+    with pytest.raises(InputError, match=r"q\.jsonl:1 grade \[1\]"):
+        read_queries(path)
+
+
+def test_lines_are_counted_with_the_blank_ones_and_two_grades_are_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"qrels:4 .*'d1' .*1 and 0"):
+        read_with(tmp_path, "7\ta\n", "7 0 d1 1\n\n7 0 d1 1\n7 0 d1 0\n", "q.tsv")
+
+
+def squad(tmp_path: Path, *questions: object) -> Path:
+    path = tmp_path / "q.json"
+    data = [{"paragraphs": [{"context": "c", "qas": list(questions)}]}]
+    path.write_text(json.dumps({"data": data}), encoding="utf-8")
+    return path
+
+
+def test_a_question_of_squad_that_its_paragraph_cannot_answer_is_not_judged_by_it(tmp_path):
+    path = squad(
+        tmp_path,
+        {"id": 0, "question": "one"},
+        {"id": 1, "question": "two", "is_impossible": True},
+    )
+    judged = read_queries(path)
+    assert (dict(judged.queries), judged.unjudged) == ({"0": "one"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"id": 0, "question": "two"}, r"qas\[1\] query id '0' occurs twice"),
+        ({"id": 1, "question": None}, r"qas\[1\] no text"),
+        ({"question": "two"}, r"qas\[1\] no id"),
+        ("two", r"qas\[1\] "),
+    ],
+)
+def test_a_mistake_in_squad_is_named_with_its_place(tmp_path, second, said):
+    with pytest.raises(InputError, match=said):
+        read_queries(squad(tmp_path, {"id": 0, "question": "one"}, second))
+
+
 # -- running
 
 CORPUS = {
@@ -267,9 +440,80 @@ def test_questions_made_from_chunks_are_judged_by_the_chunk_they_are_about(tmp_p
         ids = set(made.chunk_ids())
     assert len(judged) == 10
     assert judged == again != other
-    assert all(grades == {name: 1} and name in ids for name, grades in judged.grades.items())
+    assert all(grades[name] == 1 and grades.keys() <= ids for name, grades in judged.grades.items())
     report = evaluate(tmp_path / "kb", judged, systems_of(made)).report
     assert report.systems[0].measures["recall@10"].mean > 0.8
+
+
+ABBREVIATION = {
+    "a.md": "The Department of Defense (DOD) published the first standard for tanks in 1965.",
+    "b.md": "Suppliers report each month to the Department of Defense, or DOD, in writing.",
+    "c.md": "The DOD signs every contract for pumps and valves within thirty days of the offer.",
+    "d.md": "The Department of Defense was moved to another building in the spring of 1991.",
+}
+
+
+def grades_of_the_question_from(tmp_path: Path, corpus: dict[str, str], name: str) -> set[str]:
+    """The documents by which the question from `name` is judged."""
+    pairs = [make_pair(document, text, language="en") for document, text in corpus.items()]
+    with KnowledgeBase.build(tmp_path / "kb", pairs) as made:
+        judged = own_questions(made, 100, 0, Bar("questions"), OneFact(name))
+        (grades,) = judged.grades.values()
+        return {made.chunk(chunk_id).document_id for chunk_id in grades}
+
+
+class OneFact(ExtractiveTeacher):
+    """Asks about one document only."""
+
+    def __init__(self, name: str) -> None:
+        self.document_id = name
+
+    async def filter_chunk(self, chunk):
+        return ChunkJudgement(suitable=chunk.document_id == self.document_id)
+
+
+class Abbreviation(OneFact):
+    """Asks what an abbreviation stands for, as the rules do where nothing better is there."""
+
+    async def rag_question_answer(self, brief):
+        fact = next(f for f in extract(brief.chunk) if f.rule == "abbreviation")
+        pair = RagPair(
+            question=fact.question,
+            expected_answer=fact.answer,
+            evidence=(brief.chunk.text[fact.start : fact.end],),
+            thought_process="…",
+            answer="…",
+        )
+        return RagPairs(pairs=(pair,))
+
+
+def test_a_question_is_judged_by_every_chunk_that_answers_it(tmp_path):
+    pairs = [make_pair(name, text, language="en") for name, text in ABBREVIATION.items()]
+    with KnowledgeBase.build(tmp_path / "kb", pairs) as made:
+        judged = own_questions(made, 100, 0, Bar("questions"), Abbreviation("a.md"))
+        ((name, grades),) = judged.grades.items()
+        assert "DOD" in judged.queries[name]
+        assert {made.chunk(chunk_id).document_id for chunk_id in grades} == {"a.md", "b.md"}
+
+
+def test_the_same_sentence_elsewhere_answers_too_where_it_is_about_the_same(tmp_path):
+    sentence = "The warranty of the Nordwind pump lasts 24 months."
+    corpus = {
+        "a.md": f"# Warranty\n\n{sentence}",
+        "b.md": f"Read this before use.\n\n{sentence.replace(' ', chr(10), 1)} Keep the bill.",
+        "c.md": "The warranty of the Suedwind pump lasts 24 months, as the law demands it here.",
+        "d.md": "The Nordwind pump is shipped in a wooden box and comes with a printed manual.",
+    }
+    assert grades_of_the_question_from(tmp_path, corpus, "a.md") == {"a.md", "b.md"}
+
+
+def test_an_answer_far_from_what_was_asked_for_is_no_answer(tmp_path):
+    filler = "Nothing else is said of it on this page of the old book. " * 12
+    corpus = {
+        "a.md": "The warranty of the Nordwind pump lasts 24 months.",
+        "b.md": f"The warranty of the Nordwind pump is long. {filler} Rent is due for 24 months.",
+    }
+    assert grades_of_the_question_from(tmp_path, corpus, "a.md") == {"a.md"}
 
 
 def test_chunks_without_facts_are_an_error_that_says_what_to_give_instead(tmp_path):

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from tests.pipelines.corpora import document, project, write_corpus
 from wellread.errors import InputError, NothingMadeError, StorageError
+from wellread.pipelines.outputs import Outputs
 from wellread.pipelines.project import read_project
 from wellread.pipelines.rag_data import make_rag_data
 from wellread.storage.files import read_jsonl
@@ -43,6 +44,24 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 # -- what comes out
+
+
+def test_a_first_run_that_stops_leaves_no_empty_folders(tmp_path):
+    write_corpus(tmp_path / "in", 2)
+    made = project(tmp_path / "in", tmp_path / "out", meta_datagen={"do_meta_datagen": True})
+    with pytest.raises(KeyboardInterrupt), Outputs(made):
+        assert (tmp_path / "out/debug_outputs").is_dir()
+        raise KeyboardInterrupt
+    assert not (tmp_path / "out/debug_outputs").exists()
+    assert not (tmp_path / "out/meta_datagen").exists()
+
+
+def test_a_run_that_stops_leaves_what_an_earlier_one_wrote(tmp_path):
+    out, _ = run(tmp_path, count=2)
+    before = hashes(out)
+    with pytest.raises(KeyboardInterrupt), Outputs(project(tmp_path / "in", out)):
+        raise KeyboardInterrupt
+    assert hashes(out) == before
 
 
 def test_every_output_of_the_specification_is_there_and_in_the_manifest(tmp_path):

@@ -1,6 +1,7 @@
 """Questions made from the chunks of a knowledge base, where nobody has judged any.
 
-    chunks, drawn by lot -> a question with a fact of the chunk -> judged: that chunk is relevant
+    chunks, drawn by lot -> a question with a fact of the chunk
+      -> judged: that chunk is relevant, and every other one that answers (kb_answers)
 
 The extractive teacher writes them by rule, so they use the words of the text: they flatter
 retrievers that rank by words, and tell more about changes of one knowledge base than about how
@@ -18,9 +19,10 @@ from wellread.errors import InputError, ModelError
 from wellread.knowledge.analysis import query_terms
 from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.evaluation.judged import JudgedQueries
+from wellread.pipelines.kb_answers import Wanted, answering
 from wellread.records import Chunk, Passage
 from wellread.synthesis.extractive.teacher import ExtractiveTeacher
-from wellread.synthesis.tasks import RagBrief, Teacher
+from wellread.synthesis.tasks import RagBrief, RagPair, Teacher
 
 NOTICE = (
     "The questions were made from the chunks by rule and use their words: they flatter retrievers "
@@ -38,24 +40,26 @@ def own_questions(
     Raises InputError where no chunk holds a fact that can be asked for.
     """
     writer = teacher or ExtractiveTeacher()
-    queries: dict[str, str] = {}
+    pairs: dict[str, RagPair] = {}
     asked: set[str] = set()
     tried = 0
     for chunk_id in _by_lot(base, seed):
-        if len(queries) == count:
+        if len(pairs) == count:
             break
         tried += 1
-        question = asyncio.run(_question(writer, base.chunk(chunk_id)))
-        if question and question not in asked and _says_enough(question, base):
-            asked.add(question)
-            queries[chunk_id] = question
+        pair = asyncio.run(_pair(writer, base.chunk(chunk_id)))
+        if pair and pair.question not in asked and _says_enough(pair.question, base):
+            asked.add(pair.question)
+            pairs[chunk_id] = pair
             bar.advance()
-    if not queries:
+    if not pairs:
         raise InputError(
             f"{base.folder}: none of its {tried:,} chunks holds a fact that a rule can ask for",
             hint='give queries of your own: --queries FILE with lines {"query": …, "relevant": []}',
         )
-    grades = {name: {name: 1} for name in queries}
+    wanted = {name: Wanted.of(pair, base.chunk(name)) for name, pair in pairs.items()}
+    queries = {name: pair.question for name, pair in pairs.items()}
+    grades = answering(wanted, base.chunks())
     return JudgedQueries(queries, grades, tried - len(queries), "questions made from the chunks")
 
 
@@ -68,15 +72,15 @@ def _by_lot(base: KnowledgeBase, seed: int) -> Iterator[str]:
     return iter(sorted(base.chunk_ids(), key=lot))
 
 
-async def _question(teacher: Teacher, chunk: Chunk) -> str:
-    """A question about the chunk, or "" where it holds nothing to ask for."""
+async def _pair(teacher: Teacher, chunk: Chunk) -> RagPair | None:
+    """A question about the chunk with its answer, or None where it holds nothing to ask for."""
     try:
         if not (await teacher.filter_chunk(chunk)).suitable:
-            return ""
+            return None
         brief = RagBrief(chunk, "success", (Passage(chunk, 1.0, 1),), pairs=1)
-        return (await teacher.rag_question_answer(brief)).pairs[0].question
+        return (await teacher.rag_question_answer(brief)).pairs[0]
     except ModelError:
-        return ""
+        return None
 
 
 def _says_enough(question: str, base: KnowledgeBase) -> bool:

@@ -87,6 +87,7 @@ class Outputs:
             undo.push(self._ownership)
             undo.push(self._stack)
             self._ownership.enter_context(sole_owner(self._folder / ".wellread"))
+            self._ownership.callback(self._remove_empty_folders)
             remove_leftovers(self._folder)
             self.rejected = self._jsonl(REJECTED)
             self.training = Side(self._jsonl(CONVERSATIONS), self._jsonl(EXAMPLES))
@@ -108,6 +109,12 @@ class Outputs:
     def _noted(self, name: str) -> Path:
         self._paths.append(self._folder / name)
         return self._paths[-1]
+
+    def _remove_empty_folders(self) -> None:
+        """A run that stops leaves no folders in which nothing appeared."""
+        for folder in {path.parent for path in self._paths} - {self._folder}:
+            with contextlib.suppress(OSError):  # not empty, as a rule
+                folder.rmdir()
 
     def debug(self, step: str, record: Mapping[str, Any], exchanges: Iterable[Exchange]) -> None:
         """Log one task: what it was about, each call in full, and what came of it."""

@@ -6,25 +6,30 @@
     SQuAD           {"data": [{"paragraphs": [{"context", "qas"}]}]}: the paragraph is relevant
 
 Ids name documents or chunks of the knowledge base. SQuAD names none: its paragraphs are p000,
-p001, … in their order.
+p001, … in their order. A grade above zero is relevant and counts as that gain, 0.5 as well as 2.
+
+Judgements in a file of their own belong to the queries that have their ids. They are matched by
+position only where nothing else is possible: see `_matched`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import InputError
+from wellread.knowledge.evaluation.metrics import Grades
+from wellread.knowledge.evaluation.topics import topics
 from wellread.storage.files import read_jsonl
 
 _ID_KEYS = ("id", "_id", "query_id", "qid")
 _TEXT_KEYS = ("query", "question", "text")
 _RELEVANT_KEYS = ("relevant", "relevant_docs", "relevant_ids")
-_TOPIC = re.compile(r"<(top|topic|query|doc)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 _FORMATS = "see the formats in docs/retrieval-evaluation.md"
 
 
@@ -33,7 +38,7 @@ class JudgedQueries:
     """Queries by id, and for each the grades of ids; `unjudged` had no relevant id."""
 
     queries: Mapping[str, str]
-    grades: Mapping[str, Mapping[str, int]]
+    grades: Mapping[str, Grades]
     unjudged: int = 0
     source: str = field(default="", compare=False)
 
@@ -44,15 +49,13 @@ class JudgedQueries:
 def read_queries(path: Path, qrels: Path | None = None) -> JudgedQueries:
     """Judged queries from a file or a BEIR folder; InputError names the line that is wrong."""
     if path.is_dir():
-        return _judged(
-            _texts(path / "queries.jsonl"), read_qrels(qrels or _beir_qrels(path)), str(path)
-        )
+        texts, grades = _texts(path / "queries.jsonl"), read_qrels(qrels or _beir_qrels(path))
+        _refuse_strangers(texts, grades, str(path))
+        return _judged(texts, grades, str(path))
     if not path.is_file():
         raise InputError(f"{path}: no such file of queries", hint=_FORMATS)
     if qrels is not None:
-        texts = _texts(path)
-        grades = read_qrels(qrels)
-        return _judged(_named_as_judged(texts, grades), grades, str(path))
+        return _matched(_texts(path), read_qrels(qrels), f"{path} and {qrels}")
     if path.suffix == ".json":
         return _squad(path)
     return _rows(path)
@@ -65,15 +68,12 @@ def _beir_qrels(folder: Path) -> Path:
     raise InputError(f"{folder}: no qrels/test.tsv", hint=_FORMATS)
 
 
-def _judged(
-    texts: Mapping[str, str], grades: Mapping[str, Mapping[str, int]], source: str
-) -> JudgedQueries:
+def _judged(texts: Mapping[str, str], grades: Mapping[str, Grades], source: str) -> JudgedQueries:
     positive = {name: own for name, own in grades.items() if any(g > 0 for g in own.values())}
     known = {name: text for name, text in texts.items() if name in positive}
     if not known:
         raise InputError(
-            f"{source}: none of its {len(texts):,} queries has a relevant id "
-            f"(judged are {len(positive):,} others)",
+            f"{source}: none of its {len(texts):,} queries has a relevant id",
             hint=_FORMATS,
         )
     return JudgedQueries(
@@ -81,25 +81,79 @@ def _judged(
     )
 
 
+def _matched(texts: Mapping[str, str], grades: Mapping[str, Grades], source: str) -> JudgedQueries:
+    """The queries with the judgements of their ids, or of their positions where that is certain.
+
+    Some collections (Cranfield's usual files) leave gaps in the numbers of the queries, 1, 2, 4,
+    8, and judge them as 1, 2, 3, 4. That is certain where every position is judged and nothing
+    else is, and the queries' own numbers rise from 1. Where more positions are judged than ids
+    otherwise, the judgements are those of something else.
+    """
+    positions = {str(number): text for number, text in enumerate(texts.values(), 1)}
+    more = len(grades.keys() & positions.keys()) > len(grades.keys() & texts.keys())
+    if more and grades.keys() == positions.keys() and _rise_from_one(list(texts)):
+        return _judged(positions, grades, f"{source}, matched by position")
+    if more:
+        raise _strangers(texts, grades, source)
+    _refuse_strangers(texts, grades, source)
+    return _judged(texts, grades, source)
+
+
+def _rise_from_one(names: Sequence[str]) -> bool:
+    if not all(name.isdecimal() for name in names):
+        return False
+    numbers = [int(name) for name in names]
+    return numbers[0] == 1 and all(low < high for low, high in pairwise(numbers))
+
+
+def _refuse_strangers(texts: Mapping[str, str], grades: Mapping[str, Grades], source: str) -> None:
+    """Either may be a part of the other; where they hardly meet they are of two collections."""
+    common = len(texts.keys() & grades.keys())
+    if grades and 2 * common < min(len(texts), len(grades)):
+        raise _strangers(texts, grades, source)
+
+
+def _strangers(texts: Mapping[str, str], grades: Mapping[str, Grades], source: str) -> InputError:
+    common = len(texts.keys() & grades.keys())
+    judged = next((name for name in grades if name not in texts), next(iter(grades)))
+    return InputError(
+        f"{source}: the judgements are of another collection, it seems: they name {len(grades):,} "
+        f"queries, such as {judged!r}, and {common:,} of the {len(texts):,} queries given, such as "
+        f"{next(iter(texts))!r}",
+        hint="give each query the id that its judgements use",
+    )
+
+
 def _rows(path: Path) -> JudgedQueries:
     """Queries that carry their relevant ids."""
     texts: dict[str, str] = {}
-    grades: dict[str, dict[str, int]] = {}
+    grades: dict[str, dict[str, float]] = {}
     for number, row in read_jsonl(path):
         where = f"{path}:{number}"
-        relevant = _first(row, _RELEVANT_KEYS)
-        if not isinstance(relevant, list | dict):
-            raise InputError(
-                f"{where} no list of relevant ids under {_RELEVANT_KEYS[0]!r}",
-                hint='write {"query": "…", "relevant": ["id", …]}, or name a file with --qrels',
-            )
-        name = str(_first(row, _ID_KEYS) or f"line {number}")
+        name = _id(row, where, or_else=f"line {number}")
         if name in texts:
             raise InputError(f"{where} query id {name!r} occurs twice")
         texts[name] = _text(row, where)
-        graded = relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1)
-        grades[name] = {str(key): _grade(value, where) for key, value in graded.items()}
+        grades[name] = _relevant(row, where)
     return _judged(texts, grades, str(path))
+
+
+def _relevant(row: Mapping[str, Any], where: str) -> dict[str, float]:
+    relevant = _first(row, _RELEVANT_KEYS)
+    if isinstance(relevant, dict):
+        return {key: _grade(value, where) for key, value in relevant.items()}
+    if not isinstance(relevant, list):
+        raise InputError(
+            f"{where} no list of relevant ids under {_RELEVANT_KEYS[0]!r}",
+            hint='write {"query": "…", "relevant": ["id", …]}, or name a file with --qrels',
+        )
+    for one in relevant:
+        if not _is_id(one):
+            raise InputError(
+                f"{where} {one!r} among the relevant ids is no id (text or a whole number)",
+                hint='write {"query": "…", "relevant": ["id", …]}, or grades: {"id": 2, …}',
+            )
+    return dict.fromkeys(map(str, relevant), 1)
 
 
 def _texts(path: Path) -> dict[str, str]:
@@ -107,100 +161,126 @@ def _texts(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise InputError(f"{path}: no such file of queries", hint=_FORMATS)
     if path.suffix == ".xml":
-        return dict(_topics(path))
+        rows = topics(path.read_text(encoding="utf-8-sig", errors="replace"), str(path))
+    elif path.suffix in (".tsv", ".txt"):
+        rows = _tsv(path)
+    else:
+        rows = _jsonl_texts(path)
     texts: dict[str, str] = {}
-    rows = _tsv(path) if path.suffix in (".tsv", ".txt") else _jsonl_texts(path)
     for where, name, text in rows:
         if name in texts:
             raise InputError(f"{where} query id {name!r} occurs twice")
         texts[name] = text
+    if not texts:
+        raise InputError(f"{path}: no queries in it", hint=_FORMATS)
     return texts
 
 
 def _jsonl_texts(path: Path) -> Iterator[tuple[str, str, str]]:
     for number, row in read_jsonl(path):
         where = f"{path}:{number}"
-        yield where, str(_first(row, _ID_KEYS) or number), _text(row, where)
+        yield where, _id(row, where), _text(row, where)
 
 
 def _tsv(path: Path) -> Iterator[tuple[str, str, str]]:
-    for number, line in enumerate(_lines(path), 1):
-        name, tab, text = line.partition("\t")
-        if not tab:
-            raise InputError(f"{path}:{number} no tab between id and query")
-        yield f"{path}:{number}", name.strip(), text.strip()
+    for number, line in _lines(path):
+        name, _, text = (part.strip() for part in line.partition("\t"))
+        where = f"{path}:{number}"
+        if "\t" not in line:
+            raise InputError(f"{where} no tab between id and query")
+        if not name:
+            raise InputError(f"{where} no id before the tab")
+        if not text:
+            raise InputError(f"{where} query {name!r} is empty")
+        yield where, name, text
 
 
-def _topics(path: Path) -> Iterator[tuple[str, str]]:
-    """TREC topics, by their number."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    for position, match in enumerate(_TOPIC.finditer(text), 1):
-        number = _element(match[0], "num") or _element(match[0], "number") or str(position)
-        yield number.removeprefix("Number:").strip(), _element(match[0], "title")
-
-
-def _element(topic: str, name: str) -> str:
-    found = re.search(rf"<{name}>(.*?)(?=<)", topic, re.DOTALL | re.IGNORECASE)
-    return " ".join(found[1].split()) if found else ""
-
-
-def _named_as_judged(texts: Mapping[str, str], grades: Mapping[str, Any]) -> Mapping[str, str]:
-    """Some collections judge queries by position, whatever their topics are numbered."""
-    positions = {str(number): text for number, text in enumerate(texts.values(), 1)}
-    known = sum(name in texts for name in grades)
-    if sum(name in positions for name in grades) > known:
-        return positions
-    return texts
-
-
-def read_qrels(path: Path) -> dict[str, dict[str, int]]:
+def read_qrels(path: Path) -> dict[str, dict[str, float]]:
     """Grades by query and id, from TREC (four columns) or BEIR (three, with a header)."""
     if not path.is_file():
         raise InputError(f"{path}: no such file of judgements", hint=_FORMATS)
-    grades: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(_lines(path), 1):
+    grades: dict[str, dict[str, float]] = {}
+    header = True
+    for number, line in _lines(path):
         parts = line.split("\t") if "\t" in line else line.split()
-        if not parts or (number == 1 and parts[0] in ("query-id", "query_id")):
+        first, header = header, False
+        if first and parts[0] in ("query-id", "query_id"):
             continue
         if len(parts) not in (3, 4):
             raise InputError(
                 f"{path}:{number} {len(parts)} columns; expected query, 0, id, grade (TREC) or "
                 "query, id, grade (BEIR)"
             )
-        query, document, grade = parts[0], parts[-2], parts[-1]
-        grades.setdefault(query, {})[document] = _grade(grade, f"{path}:{number}")
+        query, document, grade = parts[0], parts[-2], _grade(parts[-1], f"{path}:{number}")
+        before = grades.setdefault(query, {}).setdefault(document, grade)
+        if before != grade:
+            raise InputError(
+                f"{path}:{number} {document!r} has two grades for query {query!r}: "
+                f"{before:g} and {grade:g}"
+            )
+    if not grades:
+        raise InputError(f"{path}: no judgements in it", hint=_FORMATS)
     return grades
 
 
 def _squad(path: Path) -> JudgedQueries:
+    """Questions on paragraphs; one that is marked impossible has no answer in its paragraph."""
+    texts: dict[str, str] = {}
+    grades: dict[str, dict[str, float]] = {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-        paragraphs = [p for article in value["data"] for p in article["paragraphs"]]
-        asked = [
-            (str(qa["id"]), str(qa["question"]), f"p{number:03}")
-            for number, paragraph in enumerate(paragraphs)
-            for qa in paragraph["qas"]
-        ]
+        for where, paragraph, qa in _squad_questions(path):
+            name = _id(qa, where)
+            if name in texts:
+                raise InputError(f"{where} query id {name!r} occurs twice")
+            texts[name] = _text(qa, where)
+            grades[name] = {f"p{paragraph:03}": int(not qa.get("is_impossible"))}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a file like SQuAD's ({error!r})", hint=_FORMATS) from error
-    return _judged(
-        {name: text for name, text, _ in asked},
-        {name: {paragraph: 1} for name, _, paragraph in asked},
-        str(path),
+    return _judged(texts, grades, str(path))
+
+
+def _squad_questions(path: Path) -> Iterator[tuple[str, int, Any]]:
+    """Where each question stands, the number of its paragraph in the file, and the question."""
+    value = json.loads(path.read_text(encoding="utf-8-sig"))
+    paragraphs = (
+        (f"{path}: data[{a}].paragraphs[{p}]", paragraph)
+        for a, article in enumerate(value["data"])
+        for p, paragraph in enumerate(article["paragraphs"])
     )
+    for number, (where, paragraph) in enumerate(paragraphs):
+        for q, qa in enumerate(paragraph["qas"]):
+            yield f"{where}.qas[{q}]", number, qa
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers."""
     with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             if line.strip():
-                yield line.rstrip("\n")
+                yield number, line.rstrip("\n")
 
 
 def _first(row: Any, keys: tuple[str, ...]) -> Any:
     if not isinstance(row, dict):
         return None
     return next((row[key] for key in keys if row.get(key) not in (None, "")), None)
+
+
+def _is_id(value: Any) -> bool:
+    """Text or a whole number; 0 is as good as any."""
+    return (isinstance(value, str) and bool(value.strip())) or type(value) is int
+
+
+def _id(row: Any, where: str, or_else: str = "") -> str:
+    """The id of a query as text."""
+    value = _first(row, _ID_KEYS)
+    if value is None and or_else:
+        return or_else
+    if value is None:
+        raise InputError(f"{where} no id under {_ID_KEYS[0]!r}", hint=_FORMATS)
+    if not _is_id(value):
+        raise InputError(f"{where} id {value!r} is no id (text or a whole number)")
+    return str(value).strip()
 
 
 def _text(row: Any, where: str) -> str:
@@ -210,8 +290,12 @@ def _text(row: Any, where: str) -> str:
     return text
 
 
-def _grade(value: Any, where: str) -> int:
+def _grade(value: Any, where: str) -> float:
+    """A gain; whole numbers stay whole."""
     try:
-        return int(value)
+        grade = float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where} grade {value!r} is no whole number") from error
+        raise InputError(f"{where} grade {value!r} is no number") from error
+    if not math.isfinite(grade):
+        raise InputError(f"{where} grade {value!r} is no number that can be a gain")
+    return int(grade) if grade.is_integer() else grade

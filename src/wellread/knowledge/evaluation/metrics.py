@@ -1,7 +1,8 @@
 """Measures of a ranking against judgements, as trec_eval defines them.
 
 A ranking is a sequence of ids, best first and without repeats; `grades` are the relevance of ids,
-where 1 and above is relevant. Every measure is 0 to 1, and 0 for an empty ranking.
+where all above 0 is relevant and is a gain, 0.5 as well as 2. Every measure is 0 to 1, and 0 for
+an empty ranking.
 
 >>> measures(["b", "a"], {"a": 2, "c": 1}, (1, 10))["MRR@10"]
 0.5
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-Grades = Mapping[str, int]
+Grades = Mapping[str, float]
 DEPTH = 10
 
 
@@ -40,7 +41,7 @@ def ndcg(ranking: Sequence[str], grades: Grades, k: int = DEPTH) -> float:
     return _gain([max(grades.get(name, 0), 0) for name in ranking[:k]]) / ideal if ideal else 0.0
 
 
-def _gain(grades: Sequence[int]) -> float:
+def _gain(grades: Sequence[float]) -> float:
     return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
 
 
