@@ -3,6 +3,7 @@
 # when its lock file changes:
 #   .venv      what a user gets: the light core, and nothing that hides a missing dependency
 #   .venv-dev  the core and the tools of development
+# `make parity` makes a third, with the trainers that ours is compared with.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -10,6 +11,7 @@ SHELL := /bin/bash
 
 CORE := .venv
 DEV := .venv-dev
+PARITY := .venv-parity
 BIN := $(DEV)/bin
 # Judged queries and texts that some benchmarks measure with: cranfield/, xquad/, ragtruth/.
 DATA ?= ../shared/data
@@ -50,6 +52,13 @@ test-all: test ## The same as test
 test-fast: $(DEV)/.installed ## Every test but the slow ones
 	@$(BIN)/pytest -n $(JOBS) -m "not slow"
 
+.PHONY: parity
+parity: $(DEV)/.installed $(PARITY)/.installed ## Our ids and labels beside those of TRL and Axolotl
+	@WELLREAD_PARITY_PYTHON=$(PARITY)/bin/python $(BIN)/pytest tests/parity
+
+$(PARITY)/.installed: tools/parity_environment.sh
+	@tools/parity_environment.sh $(PARITY)
+
 .PHONY: lint
 lint: $(DEV)/.installed ## Rules and layout of the code
 	@$(BIN)/ruff check
@@ -86,6 +95,6 @@ lock: ## Write the lock files anew (needs uv); versions move only with UPGRADE=1
 
 .PHONY: clean
 clean: ## Delete the environments, caches and what demo and build wrote
-	@rm -rf $(CORE) $(DEV) build dist demo-output .mypy_cache .ruff_cache .pytest_cache \
+	@rm -rf $(CORE) $(DEV) $(PARITY) build dist demo-output .mypy_cache .ruff_cache .pytest_cache \
 	    .hypothesis .import_linter_cache
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

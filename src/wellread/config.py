@@ -54,18 +54,75 @@ def read_settings(path: Path, model: type[S], *, environment: Mapping[str, str] 
     Raises ConfigError with one line for every mistake in the file. `environment` stands in for
     ``os.environ`` when ``${NAME}`` is resolved.
     """
-    tree = _parse(path)
+    check = f"then check it with: wellread plan {path}"
     variables = os.environ if environment is None else environment
+    return _read(path, model, None, variables, check)
+
+
+def combine_settings(path: Path | None, model: type[S], given: Mapping[str, Any]) -> S:
+    """Read `path`, if there is one, into `model`; what is `given` on the command line goes first.
+
+    Raises ConfigError with a line for every mistake: in the file with its place, in `given` with
+    the name of the option.
+    """
+    return _read(path, model, given, os.environ, "then run the same command again")
+
+
+def _read(
+    path: Path | None,
+    model: type[S],
+    given: Mapping[str, Any] | None,
+    variables: Mapping[str, str],
+    check: str,
+) -> S:
+    tree = CommentedMap() if path is None else _parse(path)
+    place = Path() if path is None else path
     mistakes: list[str] = []
-    values = _resolve(tree, (), variables, tree, path, mistakes)
+    values: Any = _resolve(tree, (), variables, tree, place, mistakes)
     if not mistakes:
         try:
-            return model.model_validate(values)
+            return model.model_validate(_merged(values, given or {}))
         except ValidationError as error:
-            mistakes = [_describe(e, tree, path, model) for e in error.errors(include_url=False)]
-    raise ConfigError(
-        "\n".join(mistakes), hint=f"mend {path}, then check it with: wellread plan {path}"
-    )
+            mistakes = [
+                _describe_given(e)
+                if path is None or (given is not None and _of_command_line(e, given))
+                else _describe(e, tree, path, model)
+                for e in error.errors(include_url=False)
+            ]
+    hint = "" if path is None else f"mend {path}, {check}"
+    raise ConfigError("\n".join(mistakes), hint=hint)
+
+
+def _merged(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for name, value in given.items():
+        old = merged.get(name)
+        deeper = isinstance(value, Mapping) and isinstance(old, Mapping)
+        merged[name] = _merged(old or {}, value) if deeper else value
+    return merged
+
+
+def _of_command_line(error: ErrorDetails, given: Any) -> bool:
+    """Whether an option, down to its last name, is `given`, or might have been."""
+    location: Location = error["loc"]
+    if error["type"] == "missing":
+        return len(location) == 1
+    for key in location:
+        if not isinstance(given, Mapping) or key not in given:
+            return bool(given) and not isinstance(given, Mapping)
+        given = given[key]
+    return bool(location)
+
+
+def _describe_given(error: ErrorDetails) -> str:
+    """One line for a mistake on the command line."""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"--{_dotted(error['loc']).replace('_', '-')} is not given"
+    seen = error.get("input")
+    shown = f" (found {seen!r})" if isinstance(seen, str | int | float | bool) else ""
+    name = f"{_dotted(error['loc'])}: " if error["loc"] else ""
+    return f"{name}{message[:1].lower()}{message[1:]}{shown}"
 
 
 def _parse(path: Path) -> Any:
@@ -80,6 +137,7 @@ def _parse(path: Path) -> Any:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    text = _as_yaml(text, path)
     yaml = YAML(typ="rt")
     try:
         for event in yaml.parse(text):
@@ -98,6 +156,11 @@ def _parse(path: Path) -> Any:
     if not isinstance(tree, CommentedMap):
         raise ConfigError(f"{path}:1:1 expected options as 'name: value', found {_kind(tree)}")
     return tree
+
+
+def _as_yaml(text: str, path: Path) -> str:
+    """JSON is YAML but for the tabs that may stand between its values."""
+    return text.replace("\t", " ") if path.suffix.lower() == ".json" else text
 
 
 def _resolve(

@@ -3,7 +3,8 @@
     WellreadError                 exit code 1
     ├── ConfigError               2   wellread.yaml: unknown option, wrong type, placeholder
     ├── InputError                2   a folder or file given on the command line is unusable
-    │   └── DocumentError         2   one document cannot be read; stages keep it as data
+    │   ├── DocumentError         2   one document cannot be read; stages keep it as data
+    │   └── RowError              2   one row of a file is not a conversation; can be skipped
     ├── TemplateError             2   a prompt or format that does not render
     ├── StorageError              1   a file, the disk or the journal refuses
     ├── KnowledgeBaseError        2   missing, foreign, damaged, or built with other settings
@@ -12,6 +13,7 @@
     │   │   └── AuthenticationError 5 key refused: stops the run
     │   ├── ReplyError            5   an answer arrived and is unusable (cut off, not the schema)
     │   └── NotPossibleError      5   a task that this record does not allow; nothing is broken
+    ├── TrainingError             1   out of memory, or a loss that is no number: stops the run
     ├── BudgetError               4   the calls, tokens or money allowed are used up: stops the run
     └── NothingMadeError          3   the run went through and no example came out
 
@@ -50,6 +52,14 @@ class InputError(WellreadError):
 
 class DocumentError(InputError):
     """One document cannot be read; `reason` is a stable code that reports count by."""
+
+    def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class RowError(InputError):
+    """One row of a file cannot be used; `reason` is a stable code, and the message says where."""
 
     def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -96,6 +106,10 @@ class ReplyError(ModelError):
 
 class NotPossibleError(ModelError):
     """This record does not allow the task, whoever does it: kept as data, and no failure."""
+
+
+class TrainingError(WellreadError):
+    """Training cannot go on; the last checkpoint stays as it is."""
 
 
 class BudgetError(WellreadError):

@@ -153,9 +153,12 @@ def test_a_hundred_hostile_documents_make_data_without_one_foreign_token(
     explained = read_jsonl(tmp_path / "out" / "rag_examples.jsonl")
     for (_, line), (_, example) in zip(rendered, explained, strict=True):
         segments = line["segments"]
-        learned = [turn for turn in example["conversation"]["turns"] if turn["learn"]]
-        labels = [segment["label"] for segment in segments]
-        assert labels == [False] * (len(labels) - len(learned)) + [True] * len(learned)
-        for position, segment in enumerate(segments):
-            start = ["<s>"] if template == "atk" and not position else []
-            assert specials(tokenizer, segment["text"]) == start + expected
+        turns = example["conversation"]["turns"]
+        learned = [segment["text"] for segment in segments if segment["label"]]
+        assert len(learned) == sum(turn["learn"] for turn in turns)
+        for text in learned:
+            assert specials(tokenizer, text) == {"atk": [], "chatml": ["<|im_end|>"]}[template]
+        whole = specials(tokenizer, "".join(segment["text"] for segment in segments))
+        start = ["<s>"] if template == "atk" else []
+        written = sum(segment["text"].startswith("<|im_start|>") for segment in segments)
+        assert whole == start + expected * written

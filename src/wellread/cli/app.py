@@ -10,17 +10,22 @@ import typer
 import typer.core
 
 from wellread import __version__
+from wellread.cli.chat import chat
 from wellread.cli.chunk import chunk
 from wellread.cli.demo import demo
 from wellread.cli.doctor import doctor
 from wellread.cli.init import init
 from wellread.cli.inspect import inspect
 from wellread.cli.kb import kb
+from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.output import say
 from wellread.cli.plan import plan
+from wellread.cli.prepare import prepare
 from wellread.cli.rag_data import rag_data
 from wellread.cli.read import read
 from wellread.cli.schema import schema
+from wellread.cli.train import train
+from wellread.cli.world import world
 
 
 class _Verbs(typer.core.TyperGroup):
@@ -66,6 +71,9 @@ def _options(
     """Options before the verb."""
 
 
-for _verb in (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema):
+for _verb in (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, world):
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
+app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
+app.command(name="prepare", context_settings={"token_normalize_func": with_hyphens})(prepare)
 app.add_typer(kb, name="kb")
+app.add_typer(train, name="train")

@@ -22,7 +22,7 @@ LEGEND = "learned text is green behind a bar ┃, text that is only read is dim"
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="File of segments, or an output folder.")],
+    path: Annotated[Path, typer.Argument(help="File of segments, an output folder, or a dataset.")],
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many examples.", min=1)] = 3,
     line: Annotated[int, typer.Option(help="Show this line only.", min=0)] = 0,
     kind: Annotated[str, typer.Option(help="success, failure, partial or abstain only.")] = "",

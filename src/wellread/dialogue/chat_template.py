@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from wellread.dialogue.formats import ChatFormat
-from wellread.dialogue.render import learned_end
+from wellread.dialogue.render import answer_opening, learned_end
 
 
 def chat_template(form: ChatFormat) -> str:
@@ -24,17 +24,12 @@ def chat_template(form: ChatFormat) -> str:
         "{%- endif -%}",
         "{%- endfor -%}",
         "{%- if add_generation_prompt -%}",
-        _print(_opening(form)),
+        _print(answer_opening(form)[0]),
     ]
     if form.end:
         parts += ["{%- else -%}", _print(form.end)]
     parts.append("{%- endif -%}")
     return "".join(parts)
-
-
-def _opening(form: ChatFormat) -> str:
-    prefix = form.affixes("assistant")[0]
-    return prefix if form.start_of_turn == "read" else prefix.rstrip(" ")
 
 
 def _branch(word: str, role: str, body: str) -> str:
@@ -61,18 +56,29 @@ def _user(form: ChatFormat) -> str:
 
 def _assistant(form: ChatFormat) -> str:
     prefix, suffix = form.affixes("assistant")
+    opening, space = answer_opening(form)
     stop, rest = learned_end(suffix, form)
-    inside = "{{- message['content'] -}}" + _print(stop)
-    eos = "{%- if loop.last -%}" + _print(form.eos) + "{%- endif -%}" if form.eos else ""
+    last_stop, last_rest = learned_end(suffix + form.eos, form)
+    end = _last(last_stop, stop)
+    learned = "{{- message['content'] -}}"
+    learned = _print(prefix if form.start_of_turn == "learned" else space) + learned
+    learned = learned + end if form.end_of_turn == "learned" else learned
     return (
-        _print(prefix)
+        ("" if form.start_of_turn == "learned" else _print(opening))
         + "{%- generation -%}"
-        + inside
-        + ("" if rest else eos)
+        + learned
         + "{%- endgeneration -%}"
-        + _print(rest)
-        + (eos if rest else "")
+        + ("" if form.end_of_turn == "learned" else end)
+        + _last(last_rest, rest)
     )
+
+
+def _last(at_end: str, before: str) -> str:
+    """What is printed at the end of a conversation, and what after any other turn."""
+    if at_end == before:
+        return _print(before)
+    is_last = "{%- if loop.last and not add_generation_prompt -%}"
+    return is_last + _print(at_end) + "{%- else -%}" + _print(before) + "{%- endif -%}"
 
 
 def _print(text: str) -> str:
@@ -81,4 +87,4 @@ def _print(text: str) -> str:
 
 def _literal(text: str) -> str:
     """A Jinja string; its lexer knows the escapes of JSON that are used here."""
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

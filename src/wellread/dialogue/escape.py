@@ -39,6 +39,7 @@ def escape(text: str, markers: Iterable[str] = ()) -> str:
 
 def escape_markers(text: str, markers: Iterable[str]) -> str:
     """`text` with every one of `markers` broken, and nothing else."""
+    markers = [marker for marker in markers if marker in text]
     own = _pattern(tuple(sorted(set(markers))))
     return own.sub(_break, text) if own else text
 
@@ -47,6 +48,16 @@ def holds_control(text: str, markers: Iterable[str] = ()) -> bool:
     """Whether `text` holds a string that `escape` would break."""
     own = _pattern(tuple(sorted(set(markers))))
     return bool(_KNOWN.search(text) or (own and own.search(text)))
+
+
+def is_control_token(text: str, *, special: bool) -> bool:
+    """Whether a token that was added to a tokenizer steers, rather than being a word or spaces.
+
+    >>> is_control_token("</think>", special=False), is_control_token("    ", special=False)
+    (True, False)
+    """
+    plain = all(c.isalnum() or c.isspace() or c == "▁" for c in text)
+    return bool(text) and (special or not plain)
 
 
 @lru_cache(maxsize=64)

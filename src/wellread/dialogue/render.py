@@ -8,58 +8,63 @@
     assistant    prefix + content + suffix + eos?              turn.learn
     the end      end?                                          with learn_end
 
-With ``start_of_turn: read`` the prefix of a learned turn is not learned, nor is the white space
-after its end; with ``end_of_turn: read`` its suffix is not. `pieces` tells control text from
-content, for tokenizers; `render` makes text files of it, where content is escaped, so that the
-markers in the text are exactly those emitted here.
+With ``start_of_turn: read`` the prefix of a learned turn is not learned, but for spaces at its
+end, which belong to the first token of the content, nor is the white space after its end; with
+``end_of_turn: read`` its suffix is not. `pieces` tells control text from content, for tokenizers;
+`render` makes text files of it, where content is escaped, so that the markers in the text are
+exactly those emitted here. A tokenizer's own chat template says itself what it emits: see
+`template_form.py`.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from wellread.dialogue.escape import escape
 from wellread.dialogue.formats import ChatFormat
+from wellread.dialogue.piece import Piece
+from wellread.dialogue.template_form import TemplateForm
 from wellread.errors import InputError
 from wellread.records import Conversation, Segment, Turn
 
+__all__ = ["Form", "Piece", "pieces", "prompt_pieces", "render", "render_prompt"]
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of text with one label; `control` text is the format's own, the rest content.
-
-    `turn` numbers what is encoded together: neighbours of one turn and one label.
-    """
-
-    text: str
-    learned: bool
-    role: str
-    control: bool
-    turn: int = 0
+Form = ChatFormat | TemplateForm
 
 
-def pieces(conversation: Conversation, form: ChatFormat) -> Iterator[Piece]:
+def pieces(conversation: Conversation, form: Form) -> Iterator[Piece]:
     """The pieces of a conversation as it is trained on."""
-    yield from _turns(conversation, form)
+    if isinstance(form, TemplateForm):
+        yield from form.pieces(conversation)
+        return
+    yield from _turns(conversation, form, form.eos)
     if form.end:
         yield Piece(form.end, form.learn_end, "end", True, len(conversation.turns))
 
 
-def prompt_pieces(conversation: Conversation, form: ChatFormat) -> Iterator[Piece]:
+def prompt_pieces(conversation: Conversation, form: Form) -> Iterator[Piece]:
     """The pieces of a prompt for the next assistant turn: the exact beginning of `pieces`.
 
     The space before the answer is left out where it belongs to the answer's first token.
     """
-    yield from _turns(conversation, form)
+    if isinstance(form, TemplateForm):
+        yield from form.prompt_pieces(conversation)
+        return
+    yield from _turns(conversation, form, "")
     start = "" if conversation.turns else form.bos
-    prefix = form.affixes("assistant")[0]
-    opening = prefix if form.start_of_turn == "read" else prefix.rstrip(" ")
+    opening, _ = answer_opening(form)
     yield Piece(start + opening, False, "assistant", True, len(conversation.turns))
 
 
-def render(conversation: Conversation, form: ChatFormat) -> tuple[Segment, ...]:
+def answer_opening(form: ChatFormat) -> tuple[str, str]:
+    """What stands before an answer, in two: what a prompt ends with, and the answer's space."""
+    prefix = form.affixes("assistant")[0]
+    opening = prefix.rstrip(" ")
+    return opening, prefix[len(opening) :]
+
+
+def render(conversation: Conversation, form: Form) -> tuple[Segment, ...]:
     """The segments of a conversation; joined, their texts are the whole example."""
     grouped = itertools.groupby(pieces(conversation, form), lambda p: (p.turn, p.learned, p.role))
     markers = form.markers()
@@ -69,7 +74,7 @@ def render(conversation: Conversation, form: ChatFormat) -> tuple[Segment, ...]:
     )
 
 
-def render_prompt(conversation: Conversation, form: ChatFormat) -> str:
+def render_prompt(conversation: Conversation, form: Form) -> str:
     """The text a model is given so that it writes the next assistant turn.
 
     It is the exact beginning of what `render` makes of the conversation with that turn added,
@@ -83,14 +88,14 @@ def _escaped(piece: Piece, markers: frozenset[str]) -> str:
     return piece.text if piece.control else escape(piece.text, markers)
 
 
-def _turns(conversation: Conversation, form: ChatFormat) -> Iterator[Piece]:
+def _turns(conversation: Conversation, form: ChatFormat, eos: str) -> Iterator[Piece]:
     last = len(conversation.turns) - 1
     opening, waiting = form.bos, list[Turn]()
     for position, turn in enumerate(conversation.turns):
         if turn.role == "context" and form.context_place == "user":
             waiting.append(turn)
             continue
-        closing = form.eos if position == last and turn.learn else ""
+        closing = eos if position == last and turn.learn else ""
         contexts = waiting if turn.role == "user" else []
         yield from _turn(turn, form, position, opening, closing, contexts)
         opening, waiting = "", [] if turn.role == "user" else waiting
@@ -107,14 +112,31 @@ def _turn(
     learns_start = turn.learn and form.start_of_turn == "learned"
     learns_end = turn.learn and form.end_of_turn == "learned"
     stop, rest = learned_end(suffix + closing, form)
+    # Ids must depend neither on labels nor on whether a prompt ends here.
+    is_cut = turn.role == "assistant" or form.start_of_turn == "read"
+    start = prefix.rstrip(" ") if is_cut else prefix
+    learns_space = learns_start or (turn.learn and not contexts)
+    before = [
+        Piece(opening, False, turn.role, True, position),
+        Piece(start, learns_start, turn.role, True, position),
+    ]
     emitted = [
-        Piece(opening + prefix, learns_start, turn.role, True, position),
+        Piece(prefix[len(start) :], learns_space, turn.role, True, position),
         *(piece for context in contexts for piece in _inside(context, form, turn, position)),
         Piece(turn.content, turn.learn, turn.role, False, position),
         Piece(stop, learns_end, turn.role, True, position),
-        Piece(rest, learns_end and not rest.isspace(), turn.role, True, position),
     ]
-    yield from (piece for piece in emitted if piece.text)
+    yield from _written(before, cut=False)
+    yield from _written(emitted, cut=is_cut)
+    yield from _written([Piece(rest, False, turn.role, True, position)], cut=True)
+
+
+def _written(emitted: list[Piece], *, cut: bool) -> Iterator[Piece]:
+    """Those that have text; with `cut`, encoding starts anew at the first of them."""
+    for piece in emitted:
+        if piece.text:
+            yield piece.after_cut() if cut else piece
+            cut = False
 
 
 def learned_end(suffix: str, form: ChatFormat) -> tuple[str, str]:

@@ -22,13 +22,14 @@ _LINE_EVERY_S = 10.0
 
 
 class Bar:
-    """How far one stage is; this one shows nothing."""
+    """How far one stage is; this one shows nothing. A `note` stands behind the count."""
 
     def __init__(self, label: str, total: int | None = None) -> None:
         self.label = label
         self.total = total
         self.done = 0
         self.failed = 0
+        self.note = ""
 
     def advance(self, count: int = 1, *, failed: bool = False) -> None:
         """Count records that are through, or `failed`."""
@@ -48,7 +49,8 @@ class Bar:
         """The count in words."""
         of = f" of {self.total:,}" if self.total is not None else ""
         failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.label}: {self.done:,}{of}{failed}"
+        note = f", {self.note}" if self.note else ""
+        return f"{self.label}: {self.done:,}{of}{failed}{note}"
 
 
 class _Lines(Bar):
@@ -73,12 +75,14 @@ class _RichBar(Bar):
     def __init__(self, label: str, total: int | None, display: RichProgress) -> None:
         super().__init__(label, total)
         self._display = display
-        self._task = display.add_task(label, total=total, failed="")
+        self._task = display.add_task(label, total=total, failed="", note="")
 
     def show(self, *, last: bool = False) -> None:
         failed = f"{self.failed:,} failed" if self.failed else ""
         total = self.done if last and self.total is None else self.total
-        self._display.update(self._task, completed=self.done, total=total, failed=failed)
+        self._display.update(
+            self._task, completed=self.done, total=total, failed=failed, note=self.note
+        )
 
 
 class Progress:
@@ -160,6 +164,7 @@ class Progress:
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 TextColumn("[red]{task.fields[failed]}"),
+                TextColumn("{task.fields[note]}"),
                 console=Console(file=self._stream),
                 refresh_per_second=4,
             )

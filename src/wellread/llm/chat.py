@@ -37,7 +37,8 @@ class ChatRequest:
 
     `schema` is the JSON schema the reply must follow, or None for free text. `completion` asks
     the text-completion route instead of chat. `repeat` tells equal requests apart that are
-    meant to be drawn again.
+    meant to be drawn again. `partial` takes a reply that was cut off at `max_tokens` as it is,
+    with the finish reason ``length``; without, such a reply is a failure.
     """
 
     messages: tuple[Message, ...]
@@ -45,6 +46,7 @@ class ChatRequest:
     schema: Mapping[str, Any] | None = None
     completion: bool = False
     repeat: int = 0
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

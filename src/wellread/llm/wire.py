@@ -132,7 +132,7 @@ def read_answer(
     usage, estimated = _usage(answer.get("usage"), request, answer)
     choices = answer.get("choices")
     if isinstance(choices, Sequence) and choices and isinstance(choices[0], dict):
-        return _choice(choices[0], usage, estimated)
+        return _choice(choices[0], usage, estimated, partial=request.partial)
     return _without_choice(answer, retry_after, body, usage, now)
 
 
@@ -148,13 +148,13 @@ def _without_choice(
 
 
 def _choice(
-    choice: Mapping[str, Any], usage: Usage, estimated: bool
+    choice: Mapping[str, Any], usage: Usage, estimated: bool, *, partial: bool
 ) -> Answer[ChatReply] | Problem:
     message = choice.get("message")
     source = message if isinstance(message, Mapping) else choice
     content = source.get("content") if source is message else source.get("text")
     finish = choice.get("finish_reason") or "stop"
-    if finish == "length":
+    if finish == "length" and not partial:
         return Problem(
             "truncated",
             "truncated",

@@ -2,7 +2,7 @@
 
 ``axolotl_rag_conversations.jsonl`` and ``rag_examples.jsonl`` lie side by side and have the same
 number of lines: line n of one belongs to line n of the other. A file of segments from elsewhere
-has no explanations, and is shown without.
+has no explanations, and is shown without; so is a prepared dataset, decoded from its shards.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wellread.errors import InputError
+from wellread.pipelines.explain_shards import read_shards, split_folder
 from wellread.pipelines.outputs import (
     CONVERSATIONS,
     EXAMPLES,
@@ -28,7 +29,7 @@ _BESIDE = {CONVERSATIONS: EXAMPLES, HELD_OUT_CONVERSATIONS: HELD_OUT_EXAMPLES}
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One conversation: its line, its segments, and the example behind it where it is known."""
+    """One conversation: its line or number, its segments, and the example behind it if known."""
 
     line: int
     segments: tuple[Segment, ...]
@@ -36,10 +37,15 @@ class Explained:
 
 
 def read_explained(path: Path) -> Iterator[Explained]:
-    """Conversations of a file of segments, or of an output folder, with their explanations.
+    """Conversations of a file of segments, an output folder, or a prepared dataset, explained.
 
     Raises InputError where the file is missing or a line holds no segments.
     """
+    split = split_folder(path)
+    if split:
+        for number, segments in read_shards(split):
+            yield Explained(number, segments, None)
+        return
     file = path / CONVERSATIONS if path.is_dir() else path
     if not file.is_file():
         raise InputError(

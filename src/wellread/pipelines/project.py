@@ -136,7 +136,7 @@ class RagDataSettings(Settings):
     """System prompts, one drawn for each example; {data} is where the passages go."""
     passage_form: PassageForm = "chunks"
     """How passages stand in the prompt: `chunks` (Chunk 1, Source: …) or `numbered` ([1] (…))."""
-    template: Literal["atk", "chatml"] = "atk"
+    template: Literal["atk", "chatml", "llama3", "mypt", "qwen"] = "atk"
     """Chat format to start from; the options below replace parts of it."""
     system_format: str | None = None
     """Jinja template of the system turn, printing {{system}} once; newlines at the end stay."""

@@ -13,14 +13,18 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import orjson
 
 from wellread import __version__
 from wellread.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 MANIFEST = "manifest.json"
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
@@ -152,6 +156,12 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises InputError as ``file:line`` for a line that is not a JSON object or is larger than
     64 MB.
     """
+    for number, line in read_lines(path):
+        yield number, json_object(line, f"{path}:{number}")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number, line)`` of a JSONL file in constant memory, blank lines left out."""
     try:
         with path.open("rb") as file:
             number = 0
@@ -160,31 +170,41 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if len(line) > MAX_LINE_BYTES:
                     raise InputError(f"{path}:{number} the line is over {MAX_LINE_BYTES:,} bytes")
                 if line.strip():
-                    yield number, _object(line, path, number)
+                    yield number, line
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+def json_object(line: bytes, where: str) -> dict[str, Any]:
+    """The JSON object of one line; InputError starts with `where`."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}:{number} not JSON: {error}") from error
+        raise InputError(f"{where} not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path}:{number} expected a JSON object, found {type(value).__name__}")
+        raise InputError(f"{where} expected a JSON object, found {type(value).__name__}")
     return value
 
 
 def read_record(kind: type[T], value: Mapping[str, Any], where: str) -> T:
     """Validate a JSON object as the record `kind`; InputError starts with `where`."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_python(value)
+        record: T = _adapter(cast(Any, kind)).validate_python(value)
+        return record
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{where} {place}: {first['msg']}, for a {kind.__name__}") from error
+
+
+@lru_cache(maxsize=32)
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """What validates records of `kind`; making one takes longer than a hundred records."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def file_sha256(path: Path) -> str:

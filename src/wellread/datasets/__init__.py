@@ -1,0 +1,1 @@
+"""Conversations of files to token shards with their loss mask, and back."""

@@ -1,0 +1,274 @@
+"""A made-up world whose facts are known: documents, conversations about it, and questions (pure).
+
+    is_held_out(text)      every name and number is either for training or held out, for good
+    training rows          fresh entities for each conversation: passages, questions, answers
+    World                  held-out entities: their facts are documents, and questions are asked
+
+A model that learned from the training rows has never seen a name or a value of the world, so that
+only what it reads can tell it an answer. Steps of a conversation:
+
+1. Draw a few entities of one kind and cells (entity, attribute) of them; write a fact for each of
+   some cells: beside any fact stands another of the same entity and one of the same attribute.
+2. Ask about facts that were written, and, for a share, about cells that were not.
+3. Answer "47 bar [2]" with the number of the passage, or decline.
+
+Rows of `lessons` are easier: a list of pairs to look up in, from one pair to some.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from wellread.config import Settings
+from wellread.dialogue.passages import label, render_passages
+from wellread.pipelines.world_forms import KINDS, Attribute, EntityKind
+from wellread.records import Chunk, Passage
+
+T = TypeVar("T")
+ABSTENTION = "The passages do not say."
+_BEGINNINGS = """
+    Bal Ban Bel Ben Bin Bran Brer Bul Dal Der Din Don Dor Drer Dril Drin Drul Drun Dul Dun Fan
+    Far Fel Ful Gan Gar Gen Gin Glel Gler Gul Gun Her Hon Kal Kan Kar Kil Kren Kron Krun Kul Lan
+    Lin Lon Mal Mil Mun Nal Nel Nen Nil Nin Nul Pel Pen Per Pil Plan Plar Plin Plor Plul Pun Rar
+    Rer Rin Sal Sen Sin Skan Skel Sken Skon Skor Skul Stan Star Stil Stin Stun Tan Tar Til Tor
+    Tral Trar Trer Trul Ver Vor Zel Zer Zil Zul Zun
+""".split()
+_ENDINGS = """
+    by da dale gard ka lin low mo mund nis ra ro sey tas ten thor ve vik wick zu
+""".split()
+_HELD_OUT_SHARE = 5  # one of five
+
+
+class WorldSettings(Settings):
+    """Options of ``wellread world``."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides about everything that is drawn."""
+    conversations: Annotated[int, Field(ge=1)] = 20_000
+    """Training conversations about passages."""
+    lessons: Annotated[int, Field(ge=0)] = 20_000
+    """Easier conversations: a list of pairs to look up in."""
+    lesson_pairs: Annotated[int, Field(ge=1, le=20)] = 6
+    """Most pairs of a lesson; the first lessons have one."""
+    val_conversations: Annotated[int, Field(ge=1)] = 200
+    """Conversations about held-out names and values, with one question each."""
+    entities: Annotated[int, Field(ge=4)] = 24
+    """Held-out entities of each kind, which the documents tell of."""
+    max_passages: Annotated[int, Field(ge=1, le=9)] = 4
+    """Most passages of a conversation."""
+    questions: Annotated[int, Field(ge=1)] = 6
+    """Questions of a training conversation, each with its answer."""
+    absent: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of questions about what no passage tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A cell of the world: `text` is a sentence that tells `value`."""
+
+    kind: EntityKind
+    attribute: Attribute
+    entity: str
+    value: str
+    text: str
+
+    @property
+    def id(self) -> str:
+        """``pump-torvel-weight``: the id of its document."""
+        return f"{self.kind.name}-{self.entity}-{self.attribute.name}".lower()
+
+    def passage(self, rank: int) -> Passage:
+        """The fact as a retriever brings it."""
+        chunk = Chunk(self.id, self.id, self.text, 0, len(self.text), source=self.kind.file)
+        return Passage(chunk, 1.0 / rank, rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about the world; `answer` is None, and `fact_id` "", where no document tells."""
+
+    question: str
+    answer: str | None
+    fact_id: str
+    kind: str
+    attribute: str
+
+
+class Cell(NamedTuple):
+    """What may be told and asked of: an entity's attribute."""
+
+    kind: EntityKind
+    entity: str
+    attribute: Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Facts that the documents tell, and cells that they do not."""
+
+    facts: tuple[Fact, ...]
+    untold: tuple[Cell, ...]
+
+
+def is_held_out(text: str) -> bool:
+    """Whether a name or a number is never seen in training: one of five, by its hash.
+
+    >>> sum(is_held_out(str(number)) for number in range(1000)) in range(160, 240)
+    True
+    """
+    return zlib.crc32(f"held out {text}".encode()) % _HELD_OUT_SHARE == 0
+
+
+def draw_name(rng: np.random.Generator, *, held_out: bool) -> str:
+    """A made-up name such as ``Torvik``."""
+    while True:
+        name = _one(rng, _BEGINNINGS) + _one(rng, _ENDINGS)
+        if is_held_out(name) == held_out:
+            return name
+
+
+def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool) -> str:
+    """A value such as ``47 bar``, ``Torvel`` or ``Manor Belvil``."""
+    if attribute.value == "name":
+        return draw_name(rng, held_out=held_out)
+    if attribute.value == "person":
+        return " ".join(draw_name(rng, held_out=held_out) for _ in range(2))
+    while True:
+        number = str(int(rng.integers(attribute.low, attribute.high)))
+        if is_held_out(number) == held_out:
+            return f"{number} {attribute.unit}".strip()
+
+
+def draw_fact(rng: np.random.Generator, cell: Cell, *, held_out: bool) -> Fact:
+    """The fact of a cell: a value, and a sentence that tells it."""
+    value = draw_value(rng, cell.attribute, held_out=held_out)
+    while cell.entity in value.split():
+        value = draw_value(rng, cell.attribute, held_out=held_out)
+    form = _one(rng, cell.attribute.statements)
+    text = form.format(entity=cell.entity, value=value)
+    return Fact(cell.kind, cell.attribute, cell.entity, value, text)
+
+
+def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
+    """A question about a cell."""
+    return _one(rng, cell.attribute.questions).format(entity=cell.entity)
+
+
+def answer_text(fact: Fact, number: int) -> str:
+    """What is to be answered where passage `number` tells the fact."""
+    return f"{fact.value} {label(number, 'numbered')}"
+
+
+# -- training
+
+
+def training_row(
+    rng: np.random.Generator, settings: WorldSettings, *, held_out: bool = False
+) -> dict[str, Any]:
+    """A conversation about fresh passages, as a row of ``train.jsonl``."""
+    told, untold = _draw_context(rng, settings.max_passages, held_out=held_out)
+    turns: list[tuple[str, str]] = []
+    for _ in range(1 if held_out else settings.questions):
+        if untold and rng.random() < settings.absent:
+            turns.append((ask(rng, _one(rng, untold)), ABSTENTION))
+        else:
+            place = int(rng.integers(len(told)))
+            turns.append((ask(rng, told[place]), answer_text(told[place], place + 1)))
+    return _row(context_of(told), turns)
+
+
+def lesson_row(rng: np.random.Generator, most_pairs: int) -> dict[str, Any]:
+    """A list of up to `most_pairs` names with values, and questions what stands beside a name."""
+    count = int(rng.integers(max(1, most_pairs // 2), most_pairs + 1))
+    attributes = [a for kind in KINDS for a in kind.attributes]
+    names = [draw_name(rng, held_out=False) for _ in range(count)]
+    values = [draw_value(rng, _one(rng, attributes), held_out=False) for _ in range(count)]
+    asked = rng.integers(count, size=min(8, most_pairs + 2))
+    pairs = "; ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+    return _row(pairs, [(f"{names[i]}?", values[i]) for i in asked])
+
+
+def context_of(facts: Sequence[Fact]) -> str:
+    """The facts as numbered passages."""
+    return render_passages([f.passage(i) for i, f in enumerate(facts, 1)], "numbered")
+
+
+def _draw_context(
+    rng: np.random.Generator, most: int, *, held_out: bool
+) -> tuple[list[Fact], list[Cell]]:
+    """Facts told in an order of chance, and cells near to them that are not told."""
+    kind = _one(rng, KINDS)
+    names = {draw_name(rng, held_out=held_out) for _ in range(int(rng.integers(2, 5)))}
+    entities = sorted(names)
+    cells = [Cell(kind, entity, a) for entity in entities for a in kind.attributes]
+    first = _one(rng, cells)
+    near = [c for c in cells if c != first and _alike(c, first)]
+    other = [c for c in cells if c != first and not _alike(c, first)]
+    ordered = [first, *_shuffled(rng, near), *_shuffled(rng, other)]
+    count = min(int(rng.integers(1, most + 1)), len(ordered) - 1)
+    told = _shuffled(rng, ordered[:count])
+    facts = [draw_fact(rng, cell, held_out=held_out) for cell in told]
+    # What is asked for in vain is mostly near what is told, or declining were easy to learn.
+    hard = [c for c in ordered[count:] if any(_alike(c, one) for one in told)]
+    return facts, hard
+
+
+def _alike(one: Cell, other: Cell) -> bool:
+    return (one.entity == other.entity) != (one.attribute.name == other.attribute.name)
+
+
+# -- the held-out world
+
+
+def draw_world(settings: WorldSettings) -> World:
+    """Held-out entities; one attribute of each is told nowhere."""
+    rng = np.random.default_rng([settings.seed, 1])
+    facts: list[Fact] = []
+    untold: list[Cell] = []
+    taken: set[str] = set()
+    for kind in KINDS:
+        for _ in range(settings.entities):
+            entity = draw_name(rng, held_out=True)
+            while entity in taken:
+                entity = draw_name(rng, held_out=True)
+            taken.add(entity)
+            silent = int(rng.integers(len(kind.attributes)))
+            for place, attribute in enumerate(kind.attributes):
+                cell = Cell(kind, entity, attribute)
+                if place == silent:
+                    untold.append(cell)
+                else:
+                    facts.append(draw_fact(rng, cell, held_out=True))
+    return World(tuple(facts), tuple(untold))
+
+
+def world_questions(settings: WorldSettings, world: World) -> Iterator[Question]:
+    """A question about every fact, then one about everything untold."""
+    rng = np.random.default_rng([settings.seed, 2])
+    for fact in world.facts:
+        yield Question(ask(rng, fact), fact.value, fact.id, fact.kind.name, fact.attribute.name)
+    for cell in world.untold:
+        yield Question(ask(rng, cell), None, "", cell.kind.name, cell.attribute.name)
+
+
+def _row(context: str, turns: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    messages = [
+        {"role": role, "content": content}
+        for turn in turns
+        for role, content in zip(("user", "assistant"), turn, strict=True)
+    ]
+    return {"context": context, "messages": messages}
+
+
+def _one(rng: np.random.Generator, values: Sequence[T]) -> T:
+    return values[int(rng.integers(len(values)))]
+
+
+def _shuffled(rng: np.random.Generator, values: Sequence[T]) -> list[T]:
+    return [values[int(i)] for i in rng.permutation(len(values))]

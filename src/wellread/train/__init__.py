@@ -1,0 +1,1 @@
+"""From shards to a trained model: models, batches, loss, checkpoints."""

@@ -1,0 +1,3 @@
+"""The scripts that run in the other environment are no tests."""
+
+collect_ignore_glob = ["*_side.py"]

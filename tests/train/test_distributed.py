@@ -1,0 +1,75 @@
+"""Two processes learn what one learns that takes their batches in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
+
+from tests.train.small import conversations, options, weights, write_dataset
+from wellread.train.settings import TrainSettings
+from wellread.train.sft import train_sft
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    return write_dataset(folder, conversations(37), conversations(7, seed=9))
+
+
+def run_two(settings: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a person types it, under torchrun."""
+    config = folder / "config.json"
+    config.write_text(
+        TrainSettings(**settings).model_dump_json(exclude_none=True), encoding="utf-8"
+    )
+    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [sys.executable, "-m", *command, "-m", "wellread", "train", "sft", str(config), "--json"],
+        check=False,
+        timeout=250,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line).get("loss", json.loads(line).get("val_loss")) for line in lines]
+
+
+@pytest.mark.parametrize("packing", ["packed", "bucketed"])
+def test_two_processes_equal_one_that_accumulates(
+    dataset: Path, tmp_path: Path, packing: str
+) -> None:
+    shared = {"packing": packing, "max_iters": None, "num_epochs": 2, "learning_rate": 1e-3}
+    one = options(dataset, tmp_path / "one", grad_accum_steps=2, **shared)
+    two = options(dataset, tmp_path / "two", grad_accum_steps=1, **shared)
+    report = train_sft(TrainSettings(**one))
+    ended = run_two(two, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)  # of the first process alone: two would be no JSON
+    assert told["steps"] == report.steps
+    assert told["learned_tokens"] == report.learned_tokens
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    ours, theirs = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name, tensor in ours.items():
+        np.testing.assert_allclose(theirs[name], tensor, atol=2e-4)
+
+
+def test_only_the_first_process_speaks_of_an_error(dataset: Path, tmp_path: Path) -> None:
+    ended = run_two(options(dataset, tmp_path / "m", max_seq_len=16), tmp_path)
+    assert ended.returncode != 0
+    assert ended.stderr.count("error: ") == 1
+    assert "longer than a row of 16 tokens" in ended.stderr
