@@ -17,11 +17,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ChatFormat": "wellread.dialogue.formats",
+    "ChatSession": "wellread.chat.session",
     "Chunk": "wellread.records",
     "Conversation": "wellread.records",
     "Document": "wellread.records",
     "Endpoint": "wellread.llm.endpoint",
+    "EndpointAnswerer": "wellread.chat.endpoint",
     "EndpointClient": "wellread.llm.client",
+    "Engine": "wellread.chat.engine",
     "Example": "wellread.records",
     "IngestSettings": "wellread.ingest.settings",
     "KnowledgeBase": "wellread.knowledge.base",
@@ -34,6 +37,8 @@ _HOMES = {
     "Turn": "wellread.records",
     "Verdict": "wellread.records",
     "WellreadError": "wellread.errors",
+    "load_model": "wellread.chat.engine",
+    "log_for_sft": "wellread.chat.log",
     "make_rag_data": "wellread.pipelines.rag_data",
     "open_knowledge_base": "wellread.knowledge.opening",
     "plan_rag_data": "wellread.pipelines.plan",

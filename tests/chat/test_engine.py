@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +16,12 @@ from tests.chat.making import louder, saved, slow_greedy, small_codec, small_mod
 from tests.train.families import HYBRIDS, TRANSFORMERS, tiny_model
 from wellread.chat.answering import PromptTooLongError, Sampling
 from wellread.chat.engine import Engine, load_model, stop_strings
+from wellread.chat.session import ChatSession, ChatSettings
 from wellread.datasets.conversations import read_conversations
 from wellread.dialogue.formats import PRESETS
 from wellread.errors import ConfigError, InputError
-from wellread.records import Conversation, Turn
+from wellread.knowledge.manager import RetrievalManager
+from wellread.records import Chunk, Conversation, Passage, Turn
 
 DOCUMENTS = [
     {"id": "a", "content": "Foxes are omnivores.", "source": "facts.md"},
@@ -185,6 +191,25 @@ def test_batches_of_every_family_are_those_of_single_prompts(kind, codec):
     assert alone[1][0] == codec.decode(slow, skip_special=True).strip()
 
 
+def test_a_model_that_feels_padding_gets_prompts_of_one_length(codec, monkeypatch):
+    model = small_model(codec)
+    forward = model.forward
+
+    def blind(*args, attention_mask=None, **rest):
+        return forward(*args, **rest)
+
+    asked = asks("Hi", "What is that? " * 3, "Hello", "Yo")
+    alone = [Engine(model, codec).generate_from_conversation(a, 10) for a in asked]
+    assert not Engine(model, codec)._feels_padding()
+    monkeypatch.setattr(model, "forward", blind)
+    engine = Engine(model, codec)
+    assert engine._feels_padding()
+    assert engine.generate_batch(asked, 10) == alone
+    forced = Engine(model, codec)
+    forced._pads = False
+    assert forced.generate_batch(asked, 10) != alone
+
+
 def test_what_is_drawn_follows_from_the_seed_alone(transformer):
     def drawn(seed: int, **more) -> str:
         return transformer.generate_from_conversation(GUIDE, 24, 1.0, seed=seed, **more)[0]
@@ -325,9 +350,23 @@ def test_a_prompt_without_passages_that_does_not_fit_is_refused(codec):
 
 def test_an_answer_ends_where_the_model_has_no_more_positions(codec):
     engine = Engine(small_model(codec, positions=128), codec)
+    engine._stop_ids = frozenset()
     _, made = engine.generate_from_conversation(asks("x" * 70)[0], max_tokens=1000)
-    if made.finish_reason == "length":
-        assert made.prompt_tokens + made.tokens == 128
+    assert made.finish_reason == "length"
+    assert made.prompt_tokens + made.tokens == 128
+
+
+def test_an_answer_names_only_the_passages_that_had_room(codec):
+    def brought(query: str, top_k: int) -> list[Passage]:
+        texts = [f"Fact number {n} is {n * n}." for n in range(top_k)]
+        return [Passage(Chunk(t, "f.md", t, 0, len(t)), 100.0 - n, n) for n, t in enumerate(texts)]
+
+    engine = Engine(small_model(codec, positions=256), codec)
+    chosen = ChatSettings(top_k=12, sampling=Sampling(max_tokens=50))
+    answer = ChatSession(engine, brought, chosen).ask("What?")
+    assert answer.generated.left_out > 3
+    assert len(answer.passages) == 12 - answer.generated.left_out
+    assert answer.passages[0].content == "Fact number 0 is 0."
 
 
 def test_a_model_without_positions_takes_any_length(codec):
@@ -384,6 +423,29 @@ def test_a_tokenizer_with_a_template_of_its_own_serves(tmp_path):
     )
 
 
+def test_an_adapter_is_loaded_over_its_base_and_with_its_tokenizer(tmp_path, codec):
+    from wellread.train.lora import LoraSettings, add_lora
+    from wellread.train.saving import save_model
+
+    base = saved(tmp_path / "base", codec, small_model(codec))
+    model = small_model(codec)
+    model.config._name_or_path = model.name_or_path = str(base)
+    adapted = add_lora(model, LoraSettings(rank=2), seed=0)
+    adapted.peft_config["default"].base_model_name_or_path = str(base)
+    save_model(adapted, tmp_path / "adapter")
+    loaded, tokenizer, meta = load_model(tmp_path / "adapter")
+    assert meta == {}
+    expected = Engine(small_model(codec), codec).generate_from_conversation(GUIDE, 10)
+    assert Engine(loaded, tokenizer).generate_from_conversation(GUIDE, 10) == expected
+
+
+def test_a_folder_without_a_tokenizer_is_told(tmp_path, codec):
+    folder = saved(tmp_path / "m", codec, small_model(codec))
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"holds no tokenizer\.json"):
+        load_model(folder)
+
+
 def test_wrong_wishes_are_told(tmp_path, codec):
     folder = saved(tmp_path / "m", codec, small_model(codec))
     with pytest.raises(InputError, match="phase is 'test'"):
@@ -394,3 +456,23 @@ def test_wrong_wishes_are_told(tmp_path, codec):
         Engine(small_model(codec), codec.tokenizer)
     with pytest.raises(ConfigError, match="temperature"):
         Engine(small_model(codec), codec).generate_from_conversation(GUIDE, temperature=-1)
+
+
+def test_the_code_of_the_page_runs(tmp_path, codec):
+    page = (Path(__file__).parents[2] / "docs" / "chat.md").read_text("utf-8")
+    code = re.search(r"(?ms)^```python\n(.*?)^```", page)[1]
+    saved(tmp_path / "models" / "rag", codec, small_model(codec))
+    rows = [{"id": "policy", "title": "Return Policy", "content": "Return items in 30 days."}]
+    with RetrievalManager("bm25") as manager:
+        manager.add_documents(rows)
+        manager.save_knowledge_base(tmp_path / "my_kb")
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.endswith("[Sources: Return Policy]\n")

@@ -278,3 +278,15 @@ def test_an_answer_can_be_had_inside_a_running_event_loop(manager):
 
     with knowing_server() as server:
         assert asyncio.run(scene()).endswith("[1]")
+
+
+def test_a_real_server_answers(manager, llama_server):
+    answerer = EndpointAnswerer(chat_endpoint(llama_server, None, None))
+    session = ChatSession(answerer, manager, ChatSettings(sampling={"max_tokens": 40}))
+    answer = session.ask("When can items be returned?")
+    answerer.close()
+    assert answer.text
+    assert answer.generated.finish_reason in {"stop", "length"}
+    assert answer.generated.prompt_tokens > 20
+    assert not answer.generated.estimated
+    assert answer.passages[0].source == "returns.md"

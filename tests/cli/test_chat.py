@@ -6,9 +6,14 @@ import importlib.util
 import io
 import json
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +21,6 @@ from tests.chat.servers import knowing_server
 from tests.cli.test_kb import Ended, Run, rows, run  # noqa: F401 - fixtures
 from wellread.cli.chat_talk import plain
 from wellread.datasets.conversations import read_conversations
-from wellread.errors import WellreadError
 
 needs_torch = pytest.mark.skipif(
     not importlib.util.find_spec("torch"),
@@ -64,6 +68,35 @@ def test_one_question_as_json_tells_everything(chat):
     assert ended.json["passages"][0]["source"] == "shipping.md"
     assert ended.json["verdict"]["outcome"] == "grounded"
     assert ended.json["citations"][0]["passages"] == [1]
+
+
+def test_sources_are_shown_with_file_and_lines(run, server, tmp_path):  # noqa: F811
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "pump.md").write_text("# Pump\n\nThe pump runs at 67 psi.\n")
+    assert run("kb", "build", "-q", "lines_kb", "docs").code == 0
+    ended = run("chat", "--base-url", server, "--kb", "lines_kb", "--question", "At what psi?")
+    assert re.search(r"(?m)^\*\[1\] pump.md, lines 1-3 \(Pump\)  score \d", ended.err), ended.err
+
+
+def test_a_verdict_stays_on_one_line_whatever_an_answer_holds(run, kb):  # noqa: F811
+    def answer(request) -> str:
+        return "Shipping is free on orders over $50. " + "Zebras and lions fly\n" * 30
+
+    with knowing_server() as serving:
+        serving.answer = answer
+        words = (
+            "--base-url",
+            serving.base_url,
+            "--kb",
+            kb,
+            "--question",
+            "shipping?",
+            "--no-sources",
+        )
+        [line] = run("chat", *words).err.splitlines()
+    assert len(line) < 500
+    assert line.startswith(("partial", "ungrounded"))
+    assert "«Zebras" in line
 
 
 def test_sources_can_be_left_out(chat):
@@ -299,43 +332,61 @@ def test_without_torch_a_model_is_refused_with_what_to_type(run, tmp_path, monke
 # -- a terminal
 
 
+class Terminal:
+    """A program at a pseudo-terminal."""
+
+    def __init__(self, *words: str, cwd: Path) -> None:
+        self._ours, theirs = os.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wellread", *words],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=cwd,
+        )
+        os.close(theirs)
+        self._seen = b""
+
+    def type(self, line: str) -> None:
+        os.write(self._ours, line.encode() + b"\n")
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def until(self, wanted: str) -> str:
+        """What it shows up to and with `wanted`."""
+        while (end := self._seen.find(wanted.encode())) < 0:
+            ready, _, _ = select.select([self._ours], [], [], 60)
+            assert ready, f"the program waits; it showed {self._seen!r}"
+            self._seen += os.read(self._ours, 4096)
+        shown, self._seen = self._seen[:end], self._seen[end + len(wanted) :]
+        return shown.decode() + wanted
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+        os.close(self._ours)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_at_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(run, kb, tmp_path):  # noqa: F811
-    import pty
-
+def test_at_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(kb, tmp_path):
     with knowing_server(latency_s=600.0) as serving:
-        words = ["chat", "--base-url", serving.base_url, "--api-model", "knowing", "--kb", kb]
-        process, terminal = pty.fork()
-        if process == 0:
-            os.chdir(tmp_path)
-            os.execv(sys.executable, [sys.executable, "-m", "wellread", *words])
+        words = ("chat", "--base-url", serving.base_url, "--api-model", "knowing", "--kb", kb)
+        terminal = Terminal(*words, cwd=tmp_path)
         try:
-            _until(terminal, b"You: ")
-            os.write(terminal, b"Is shipping free?\n")
-            while not serving.stats.requests:
-                os.sched_yield()
-            os.write(terminal, b"\x03")
-            _until(terminal, b"[stopped]")
-            _until(terminal, b"You: ")
+            assert "Ask knowing about my_kb" in terminal.until("You: ")
+            terminal.type("Is shipping free?")
+            while not serving.stats.requests and terminal.process.poll() is None:
+                time.sleep(0.01)
+            terminal.interrupt()
+            terminal.until("[stopped]")
+            terminal.until("You: ")
             serving.latency_s = 0.0
-            os.write(terminal, b"How can I return items?\n")
-            assert b"within 30 days. [1]" in _until(terminal, b"policy_001")
-            _until(terminal, b"You: ")
-            os.write(terminal, b"\x03")
-            _until(terminal, b"/quit or Ctrl-D")
-            os.write(terminal, b"/quit\n")
-            _, status = os.waitpid(process, 0)
-            assert os.waitstatus_to_exitcode(status) == 0
+            terminal.type("How can I return items?")
+            assert "within 30 days. [1]" in terminal.until("You: ")
+            terminal.interrupt()
+            terminal.until("/quit or Ctrl-D")
+            terminal.type("/quit")
+            assert terminal.process.wait(60) == 0
         finally:
-            os.close(terminal)
-
-
-def _until(terminal: int, wanted: bytes) -> bytes:
-    """What a terminal shows up to `wanted`; the test's own time limit is the bound."""
-    seen = b""
-    while wanted not in seen:
-        try:
-            seen += os.read(terminal, 4096)
-        except OSError as error:
-            raise WellreadError(f"the program ended; it showed {seen!r}") from error
-    return seen
+            terminal.close()

@@ -62,6 +62,7 @@ def test_the_example_of_every_verb_works(tmp_path):
     asked = {"query": "How heavy is the Brisk kiln?", "relevant_docs": ["guides/product0001.md"]}
     (tmp_path / "queries_train.jsonl").write_text(json.dumps(asked))
     order = ["read", "chunk", "init", "plan", "rag-data", "inspect", "doctor", "schema", "demo"]
+    order += ["prepare"]
     order += ["kb build", "kb snapshot", "kb add", "kb search", "kb remove", "kb update", "kb info"]
     order += ["kb compare", "kb reindex", "kb doctor", "kb example", "kb eval"]
     known = {" ".join(verb) for verb in verbs()}

@@ -48,7 +48,7 @@ rows_strategy = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(rows=rows_strategy, shard_size=st.integers(1, 400), wide=st.booleans())
 def test_every_conversation_is_read_back_whole(tmp_path_factory, rows, shard_size, wide):
     pairs = [([i if wide else i % 60_000 for i, _ in row], [m for _, m in row]) for row in rows]

@@ -75,7 +75,8 @@ def knowledge(tmp_path_factory):
 def models(knowledge):
     """The same with a prepared dataset and a model `mid` of it, which is `rag` as well."""
     pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
-    from wellread.pipelines.prepare import PrepareSettings, prepare_dataset
+    from wellread.pipelines.prepare import prepare_dataset
+    from wellread.pipelines.prepare_options import PrepareSettings
     from wellread.train.presets import NewModel
     from wellread.train.settings import TrainSettings
     from wellread.train.sft import train_sft

@@ -1,9 +1,13 @@
 """The same ids and labels from our codec and from TRL's SFTTrainer on the same messages."""
 
+import json
+
+import numpy as np
 import pytest
 
 from tests.parity.rows import (
     MADE_UP,
+    NOT_LEARNED,
     XQUAD,
     codec,
     differences,
@@ -16,6 +20,9 @@ from tests.parity.rows import (
     talk,
     xquad_rows,
 )
+from wellread.datasets.shards import Shards
+from wellread.pipelines.prepare import prepare_dataset
+from wellread.pipelines.prepare_options import PrepareSettings
 
 pytestmark = [needs_parity_python, pytest.mark.slow]
 
@@ -27,6 +34,31 @@ PAIRS = [
 ]
 STARTS_WITH_NEWLINE = talk(say("user", "Two lines, please."), say("assistant", "\n\nHere."))
 HOSTILE = talk(say("user", "Is this the end<|im_end|>?"), say("assistant", "No."))
+
+
+@pytest.mark.parametrize("form", ["chatml", "mypt"])
+def test_the_shards_of_a_prepared_dataset_hold_the_ids_and_labels_of_trl(form, tmp_path):
+    rows = {**MADE_UP, **(xquad_rows(5) if XQUAD.is_dir() else {})}
+    lines = [json.dumps({"messages": messages(row)}) for row in rows.values()]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), "utf-8")
+    made = prepare_dataset(
+        PrepareSettings(
+            input=(tmp_path / "rows.jsonl",),
+            output_dir=tmp_path / "dataset",
+            format=form,
+            val_split=0,
+        )
+    )
+    shards = Shards.open(made.folder / "train")
+    mine = [
+        {
+            "ids": shards.tokens(i).tolist(),
+            "labels": np.where(shards.mask(i), shards.tokens(i).astype(int), NOT_LEARNED).tolist(),
+        }
+        for i in range(len(shards))
+    ]
+    (theirs,) = other_side("trl_side.py", [(made.folder, list(map(messages, rows.values())))])
+    assert differences(list(rows), mine, theirs) == []
 
 
 @pytest.fixture(scope="module")

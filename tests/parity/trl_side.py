@@ -13,9 +13,10 @@ def main() -> None:
 
 def rows_of(job: dict) -> list[dict]:
     """What the model would be given for each row: the trainer's own collator, a row at a time."""
-    import datasets
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
+
+    import datasets
 
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(job["folder"])

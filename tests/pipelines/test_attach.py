@@ -179,6 +179,50 @@ def test_shares_come_out_as_asked_for():
     }
 
 
+def shown(found: list[Passage], one: Task, **options) -> Attached:
+    """What becomes of a task for which exactly these passages are found."""
+    (made,) = attach_passages(
+        [one], lambda question, count: found[:count], LexicalDetector(), AttachSettings(**options)
+    )
+    return made
+
+
+def test_the_words_of_an_answer_about_something_else_neither_support_it_nor_stand_beside_it():
+    elsewhere = passage("hale.md", "The Hale compressor needs 67 psi of air.", 1)
+    assert not answers(task().question, task().answer, elsewhere.chunk)
+    assert shown([elsewhere], task()).kind == "plain"
+    beside = shown([elsewhere, *search("pump", 5)], task(), **AMONG)
+    assert "hale.md" not in [p.chunk.document_id for p in beside.passages]
+
+
+def test_a_passage_that_contradicts_a_part_of_the_answer_does_not_support_it():
+    one = task(answer="It runs at 67 psi and was built by Gerlach in 1975.")
+    pump = passage("pump.md", FACTS["pump.md"], 1)
+    assert answers(one.question, one.answer, pump.chunk)
+    assert shown([pump], one).kind == "plain"
+
+
+def test_a_passage_below_the_best_is_not_taken_for_support():
+    others = [passage(name, text, 1) for name, text in FACTS.items() if name != "pump.md"]
+    pump = passage("pump.md", FACTS["pump.md"], 3)
+    found = [*others[:2], pump]
+    assert shown(found, task(), top_k=2).kind == "plain"
+    assert shown(found, task(), top_k=3, **USEFUL).passages[0].chunk.document_id == "pump.md"
+
+
+def test_unrelated_passages_do_not_say_the_same_twice():
+    copies = [passage(f"rain{n}.md", FACTS["rain.md"], n + 2) for n in range(3)]
+    found = [passage("pump.md", FACTS["pump.md"], 1), *copies]
+    assert len(shown(found, task(), **AMONG).passages) == 2
+
+
+def test_another_chunk_of_a_document_that_answers_is_no_unrelated_passage():
+    own = passage("pump.md", FACTS["pump.md"], 1)
+    second = Passage(Chunk("pump.md#70-90", "pump.md", "It stands in Basel.", 70, 90), 0.5, 2)
+    one = task(relevant=frozenset({"pump.md"}))
+    assert shown([own, second], one, **AMONG).passages == (own,)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.permutations([str(n) for n in range(6)]), st.integers(0, 50))
 def test_what_comes_of_a_task_depends_on_nothing_but_its_id_and_the_seed(names, seed):

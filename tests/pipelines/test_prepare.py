@@ -145,7 +145,7 @@ texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_
 
 
 @settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=st.lists(st.lists(st.tuples(texts, texts), min_size=1, max_size=3), min_size=1, max_size=4)
@@ -213,8 +213,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_processes(tmp_path):
-    rows = [*(talk(n) for n in range(300)), "{", {"messages": []}]
-    options = {"skip_bad": True, "max_seq_len": 150, "tokenization": "gpt2"}
+    rows = [*(talk(n, words=12) for n in range(1_000)), "{", {"messages": []}]
+    options = {"skip_bad": True, "max_seq_len": 80, "tokenization": "gpt2"}
     for name, more in (("a", {"jobs": 1}), ("b", {"jobs": 2}), ("c", {"jobs": 1, "seed": 7})):
         report = prepared(tmp_path, *rows, output_dir=tmp_path / name, **options, **more)
         assert report.counts["fit"]["conversations_trimmed"] > 100
@@ -421,6 +421,42 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path):
             prepare_dataset(PrepareSettings(input=(path,), output_dir=tmp_path / "out"))
 
 
+XQUAD = Path(__file__).parents[2] / "../shared/data/xquad/xquad.en.json"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not XQUAD.exists(), reason="needs ../shared/data")
+def test_questions_about_real_articles_are_split_by_article(tmp_path):
+    """The paragraph of each question stands second, between those of other articles."""
+    articles = json.loads(XQUAD.read_text("utf-8"))["data"]
+    shown = [(a["title"], p) for a in articles for p in a["paragraphs"]]
+    rows, asked_of = [], {}
+    for at, (title, paragraph) in enumerate(shown):
+        around = [shown[at - 20], (title, paragraph), shown[at - 40]]
+        texts = (f"[{n}] ({t}.md) {p['context']}" for n, (t, p) in enumerate(around, start=1))
+        context = "\n".join(texts)
+        for asked in paragraph["qas"]:
+            answer = asked["answers"][0]["text"]
+            talk_ = [
+                {"role": "user", "content": asked["question"]},
+                {"role": "assistant", "content": f"{answer} [2]"},
+            ]
+            rows.append({"context": context, "messages": talk_})
+            asked_of[asked["question"], f"{answer} [2]</myPT_assistant>"] = title
+    report = prepared(tmp_path, *rows, max_seq_len=4_000)
+    assert report.counts["split"]["by"] == "document"
+    assert report.metadata["num_val_conversations"] == pytest.approx(0.1 * len(rows), rel=0.3)
+    titles: dict[str, set[str]] = {"train": set(), "val": set()}
+    for name, found in titles.items():
+        for each in read_explained(tmp_path / "out" / name):
+            before, learned = (segment.text for segment in each.segments[:2])
+            question = before.split("<myPT_user>")[1].split("</myPT_user>")[0]
+            title = asked_of[question, learned]
+            assert f"[2] ({title}.md)" in before
+            found.add(title)
+    assert not titles["train"] & titles["val"]
+
+
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "wellread", "prepare", *words],
@@ -474,6 +510,7 @@ def test_the_command_tells_what_is_missing_or_out_of_range(tmp_path, words, said
     assert said in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupted_command_leaves_nothing(tmp_path, jobs):

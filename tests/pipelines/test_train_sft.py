@@ -5,9 +5,7 @@ import shutil
 
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="training needs the extra: pip install 'wellread[train]'"
-)
+pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
 
 from wellread.config import combine_settings
 from wellread.demo import EXAMPLE
@@ -78,5 +76,5 @@ def test_the_tokenizer_is_that_of_the_model_to_start_from(tmp_path, monkeypatch)
 
 
 def test_without_dataset_and_knowledge_base_it_says_what_to_give():
-    with pytest.raises(ConfigError, match="dataset_dir.*or knowledge_base"):
+    with pytest.raises(ConfigError, match=r"dataset_dir.*or knowledge_base"):
         read(model_name="m")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from pathlib import Path
@@ -503,6 +504,28 @@ def test_tensorboard_gets_the_figures(dataset: Path, tmp_path: Path) -> None:
     settings = options(dataset, tmp_path / "m", max_iters=3, report_to="tensorboard")
     train_sft(TrainSettings(**settings))
     assert list((tmp_path / "m" / "tensorboard").glob("events*"))
+
+
+def test_weights_and_biases_gets_one_run_for_a_folder(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb", reason="report_to wandb needs: pip install wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    settings = options(dataset, tmp_path / "m", max_iters=3, report_to="wandb")
+    train_sft(TrainSettings(**settings))
+    name = (tmp_path / "m" / "wandb_run_id").read_text(encoding="utf-8")
+    assert list((tmp_path / "m" / "wandb").glob(f"offline-run-*-{name}"))
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_training(
+    dataset: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("wandb"):
+        pytest.skip("wandb is installed here")
+    settings = options(dataset, tmp_path / "m", max_iters=3, report_to="wandb")
+    with pytest.raises(InputError, match="not installed") as error:
+        train_sft(TrainSettings(**settings))
+    assert "pip install wandb" in error.value.hint
 
 
 @pytest.mark.parametrize(

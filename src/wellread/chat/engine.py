@@ -27,6 +27,7 @@ from wellread.dialogue.formats import ChatFormat
 from wellread.dialogue.render import Form
 from wellread.dialogue.tokenizer import tokenizer_folder
 from wellread.errors import InputError
+from wellread.train.folders import find_source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,9 +52,24 @@ def load_model(
     refuse_missing_libraries()
     from wellread.chat import local
 
-    tokenizer = Codec.open(tokenizer_folder(folder))
+    tokenizer = _open_codec(folder)
     model = local.load(folder, device=device, phase=phase, dtype=dtype)
     return model, tokenizer, read_card(folder)
+
+
+def _open_codec(model: str | Path) -> Codec:
+    """Tokenizer and chat format of a model; of an adapter, or else those of its base."""
+    source = find_source(model)
+    if not source.local:
+        return Codec.open(tokenizer_folder(f"hub:{source.base}"))
+    places = (Path(source.adapter or source.base), Path(source.base))
+    for place in places:
+        if (place / "tokenizer.json").is_file():
+            return Codec.open(place)
+    raise InputError(
+        f"{model} holds no tokenizer.json",
+        hint="put the tokenizer.json and the chat_format.json that it was trained with beside it",
+    )
 
 
 def refuse_missing_libraries() -> None:

@@ -3,9 +3,10 @@
     ChatSession(engine, knowledge_base).ask("How long is the warranty?")
         -> Answer(text, passages, citations, verdict, …)
 
-Steps of `ask`: 1. search for the question; where it brings nothing and the model sees earlier turns,
-for the question before and this one together. 2. lay the passages into the conversation, as training rows have them. 3. answer.
-4. see which passages the answer names. 5. check the answer against the passages it was given.
+Steps of `ask`: 1. search for the question; where it brings nothing, and the model sees earlier
+turns, for the question before and this one together. 2. lay the passages into the conversation, as
+training rows have them. 3. answer. 4. see which passages the answer names. 5. check the answer
+against the passages it was given.
 """
 
 from __future__ import annotations

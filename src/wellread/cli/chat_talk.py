@@ -41,6 +41,7 @@ _COMMAND = re.compile(r"/([a-z_]+)(?:\s+(.*))?", re.DOTALL)
 _QUIT = frozenset({"quit", "exit"})
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SHOWN_SPANS = 4
+_WIDTH = 90
 _TOLD = {
     "grounded": ("supported by the passages", "green"),
     "partial": ("supported in part", "yellow"),
@@ -144,12 +145,20 @@ def verdict_line(answer: Answer) -> Text:
     spans = verdict.spans[:_SHOWN_SPANS]
     for number, span in enumerate(spans):
         line.append("; " if number == 0 else ", ")
-        line.append(f"«{' '.join(plain(span.text).split())}»", style="bold red")
+        whole = len(span.text) >= len(answer.text.rstrip(" ."))
+        shown = "all of it" if whole else f"«{_short(span.text)}»"
+        line.append(shown, style="bold red")
     if len(verdict.spans) > len(spans):
         line.append(f" and {len(verdict.spans) - len(spans)} more")
     if verdict.reason:
-        line.append(f" ({' '.join(plain(verdict.reason).split())})", style="dim")
+        line.append(f" ({_short(verdict.reason)})", style="dim")
     return line
+
+
+def _short(text: str) -> str:
+    """One line of a text, its middle left out where it is long."""
+    flat = " ".join(plain(text).split())
+    return flat if len(flat) <= _WIDTH else f"{flat[: _WIDTH // 2]} … {flat[-_WIDTH // 3 :]}"
 
 
 def source_lines(answer: Answer) -> Iterator[str]:
@@ -286,9 +295,13 @@ class Talk:
 
 
 def _head(number: int, passage: Passage) -> str:
-    heading = passage.chunk.heading.rpartition(" > ")[2]
+    chunk = passage.chunk
+    # Rows of one file have neither pages nor lines; what tells them apart is their id.
+    row = f", {chunk.document_id}" if chunk.document_id not in passage.source else ""
+    heading = chunk.heading.rpartition(" > ")[2]
     below = f" ({heading})" if heading else ""
-    return plain(f"[{number}] {place_of(passage)}{below}  score {passage.score:.3g}")
+    where = place_of(passage) + ("" if passage.pages or passage.lines else row)
+    return plain(f"[{number}] {where}{below}  score {passage.score:.3g}")
 
 
 def _in_full(number: int, passage: Passage) -> Iterator[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("torch", "transformers", "accelerate", "peft", "safetensors", "tokenizers")
 _TRUTH = {"true": True, "false": False}
-_GIB = 2**30
+_MIB, _GIB = 2**20, 2**30
 
 train = typer.Typer(
     help="Train a model.",
@@ -388,7 +388,11 @@ def _plan_lines(plan: TrainPlan) -> list[str]:
         f"step        {plan.rows_per_step:,} rows: {plan.batch_rows} on a device x "
         f"{plan.accumulation} accumulated x {plan.processes} processes",
         f"steps       {plan.steps:,}, {plan.epochs:.2f} epochs",
-        f"memory      about {memory.total / _GIB:.1f} GiB a device: weights "
-        f"{memory.weights / _GIB:.2f}, gradients and optimizer {memory.training / _GIB:.2f}, "
-        f"activations {memory.activations / _GIB:.2f}",
+        f"memory      about {_size(memory.total)} a device: weights {_size(memory.weights)}, "
+        f"gradients and optimizer {_size(memory.training)}, "
+        f"activations {_size(memory.activations)}",
     ]
+
+
+def _size(count: int) -> str:
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"

@@ -16,7 +16,7 @@ def world(
         int | None, typer.Option("--conversations", help="Training conversations.")
     ] = None,
     lessons: Annotated[
-        int | None, typer.Option("--lessons", help="Easier conversations to begin with.")
+        int | None, typer.Option("--lessons", help="Easier conversations in each lesson.")
     ] = None,
     entities: Annotated[
         int | None, typer.Option("--entities", help="Held-out entities of each kind.")

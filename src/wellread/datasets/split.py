@@ -7,7 +7,7 @@ Where that joins nearly everything, no split comes near the share asked for, and
 taken, with a note: by passage, by text, by conversation. Near-duplicates stay together in all of
 them but the last, which keeps equal conversations together.
 
-A row costs a few dozen bytes, and a hundred or two for each text that was not seen before.
+A row costs well under a kilobyte of memory: numbers, and short keys of what it rests on.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ class _Sight:
         for passage in ranked:
             if len(found) == count:
                 break
-            if passage in useful or _among(passage, self.task.relevant):
+            if _among(passage, self.task.relevant):
                 continue
             if answers(self.task.question, self._told, passage.chunk) or self._is_grounded(passage):
                 continue

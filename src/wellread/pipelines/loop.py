@@ -116,9 +116,9 @@ class Answered:
 class Figures:
     """Shares of `questions` asked in one way.
 
-    `exact`: the value expected, letter for letter. `cited`: that, and the number of the passage
-    that tells it. `declined`: no answer was given. `found`: the passage was among those given.
-    `stale`: the value that was in the documents before they were changed.
+    `exact`: the answer holds the value, letter for letter. `cited`: that, and it cites the passage
+    that tells it and no other. `declined`: no answer was given. `found`: the passage was among
+    those given. `stale`: the answer holds the value from before the documents were changed.
     """
 
     questions: int
@@ -180,21 +180,30 @@ def mark(asked: Asked, answer: str) -> Answered:
     """Compare one answer with what was expected.
 
     >>> question = Question("How heavy is it?", "47 kg", "pump-a-weight", "pump", "weight")
-    >>> marked = mark(Asked("gold", question, "47 kg", (), gold_rank=2), "47 kg [2]")
+    >>> marked = mark(Asked("gold", question, "47 kg", (), gold_rank=2), "It weighs 47 kg [2]")
     >>> marked.exact, marked.cites_gold, marked.declined
     (True, True, False)
     """
-    value = _CITATION.sub("", answer).strip().removesuffix(".").strip()
     cited = {int(number) for number in _CITATION.findall(answer)}
-    exact = asked.expected is not None and value == asked.expected
+    exact = asked.expected is not None and holds(answer, asked.expected)
     return Answered(
         asked,
         answer,
         exact=exact,
         cites_gold=exact and cited == {asked.gold_rank},
         declined=declines(answer, "en") == "whole",
-        stale=bool(asked.before) and value == asked.before,
+        stale=bool(asked.before) and holds(answer, asked.before),
     )
+
+
+def holds(answer: str, value: str) -> bool:
+    """Whether `value` stands in the answer, letter for letter, and not as a part of another.
+
+    >>> holds("It weighs 47 kg [2]", "47 kg"), holds("It weighs 147 kg [2]", "47 kg")
+    (True, False)
+    """
+    text = _CITATION.sub(" ", answer)
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
 
 
 def _figures(answered: Sequence[Answered]) -> Figures:

@@ -4,8 +4,8 @@
          └──────3 tokenizer───4 encode, fit──────────────┴──> train/ val/ + what reads them
 
 The input is read twice, or three times where a tokenizer is made from it; memory holds one batch,
-and a few dozen bytes for each row. The folder appears whole when the last file is written: it is
-made beside its place and then renamed. The same input, options and seed give the same bytes,
+and well under a kilobyte for each row. The folder appears whole when the last file is written: it
+is made beside its place and then renamed. The same input, options and seed give the same bytes,
 whatever the number of processes.
 
     train/ val/             shards: tokens, mask, index
@@ -116,8 +116,10 @@ def _survey(settings: PrepareSettings, advance: Callable[[], None]) -> _Survey:
                 rows += 1
                 advance()
         if not given:
+            names = ", ".join(str(path) for path in settings.input)
             raise NothingMadeError(
-                f"{', '.join(str(path) for path in settings.input)}: no conversation in there"
+                f"{names}: no conversation among {rows:,} rows",
+                hint="leave out --skip-bad to see what is wrong with the first" if rows else "",
             )
         split = groups.divided(settings.val_split, settings.seed) if splits else _as_given(given)
         shared = 0 if splits or not settings.val_file else groups.shared(split.sides)

@@ -31,7 +31,8 @@ from wellread.knowledge.base import KnowledgeBase
 from wellread.knowledge.opening import open_knowledge_base
 from wellread.pipelines.attach import Attached, AttachSettings, Task, attach_passages
 from wellread.pipelines.base_tasks import OWN_QUESTIONS, find_tasks, own_questions, read_tasks
-from wellread.pipelines.prepare import PrepareSettings, prepare_dataset
+from wellread.pipelines.prepare import prepare_dataset
+from wellread.pipelines.prepare_options import PrepareSettings
 from wellread.storage.files import (
     JsonlWriter,
     file_sha256,

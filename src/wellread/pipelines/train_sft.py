@@ -34,6 +34,12 @@ _TASK_OPTIONS = (
     "base_tasks", "tasks_dir", "task_samples", "distractor_share", "no_answer_share", "val_split",
     "format",
 )  # fmt: skip
+_KINDS = {
+    "useful": "with useful passages alone",
+    "among": "with a useful passage among others",
+    "no_answer": "with passages that do not answer",
+    "plain": "without passages",
+}
 _POLL_S = 0.5
 _PATIENCE_S = 3600.0
 Tell = Callable[[str], None]
@@ -139,7 +145,7 @@ def training_settings(
 
 
 def _tell(made: RagTasks, tell: Tell) -> None:
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in made.kinds.items())
+    kinds = ", ".join(f"{count:,} {_KINDS[kind]}" for kind, count in made.kinds.items())
     left = ", ".join(f"{count:,} {reason}" for reason, count in made.left_out.items())
     tell(f"Base tasks: {', '.join(made.tasks)}")
     tell(f"Conversations in {made.conversations}: {kinds}")

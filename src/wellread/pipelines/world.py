@@ -10,9 +10,9 @@ only what it reads can tell it an answer. Steps of a conversation:
 1. Draw a few entities of one kind and cells (entity, attribute) of them; write a fact for each of
    some cells: beside any fact stands another of the same entity and one of the same attribute.
 2. Ask about facts that were written, and, for a share, about cells that were not.
-3. Answer "47 bar [2]" with the number of the passage, or decline.
+3. Answer by quoting, "The Torvik pump is rated for 47 bar [2]", or decline.
 
-Rows of `lessons` are easier: a list of pairs to look up in, from one pair to some.
+The `LESSONS` before are easier: lists of pairs to look up in, and fewer passages.
 """
 
 from __future__ import annotations
@@ -50,12 +50,10 @@ class WorldSettings(Settings):
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides about everything that is drawn."""
-    conversations: Annotated[int, Field(ge=1)] = 20_000
-    """Training conversations about passages."""
-    lessons: Annotated[int, Field(ge=0)] = 20_000
-    """Easier conversations: a list of pairs to look up in."""
-    lesson_pairs: Annotated[int, Field(ge=1, le=20)] = 6
-    """Most pairs of a lesson; the first lessons have one."""
+    conversations: Annotated[int, Field(ge=1)] = 30_000
+    """Training conversations about up to `max_passages` passages."""
+    lessons: Annotated[int, Field(ge=0)] = 24_000
+    """Easier conversations in each of the lessons that come before."""
     val_conversations: Annotated[int, Field(ge=1)] = 200
     """Conversations about held-out names and values, with one question each."""
     entities: Annotated[int, Field(ge=4)] = 24
@@ -66,6 +64,29 @@ class WorldSettings(Settings):
     """Questions of a training conversation, each with its answer."""
     absent: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of questions about what no passage tells."""
+
+
+class Lesson(NamedTuple):
+    """How hard a file of conversations is.
+
+    A `lists` share of its rows are lists of up to `pairs` to look up in, the others have up to
+    `passages` passages, and `questions` of which an `absent` share is about what none tells.
+    """
+
+    lists: float
+    pairs: int
+    passages: int
+    questions: int
+    absent: float
+
+
+# Copying is learned from one thing to copy, choosing from a few, and declining last.
+LESSONS = (Lesson(0.75, 2, 1, 3, 0.0), Lesson(0.7, 4, 2, 4, 0.1))
+
+
+def final_lesson(settings: WorldSettings) -> Lesson:
+    """What the model is to do in the end, with a few lists in between."""
+    return Lesson(0.1, 6, settings.max_passages, settings.questions, settings.absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +112,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about the world; `answer` is None, and `fact_id` "", where no document tells."""
+    """A question about the world; `answer` is the value alone.
+
+    It is None, and `fact_id` is "", where no document tells.
+    """
 
     question: str
     answer: str | None
@@ -161,21 +185,28 @@ def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
 
 
 def answer_text(fact: Fact, number: int) -> str:
-    """What is to be answered where passage `number` tells the fact."""
-    return f"{fact.value} {label(number, 'numbered')}"
+    """What is to be answered where passage `number` tells the fact: its statement, quoted."""
+    return f"{fact.text.removesuffix('.')} {label(number, 'numbered')}"
 
 
 # -- training
 
 
-def training_row(
-    rng: np.random.Generator, settings: WorldSettings, *, held_out: bool = False
+def training_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
+    """A conversation of a lesson, as a row of its file."""
+    if rng.random() < lesson.lists:
+        return list_row(rng, lesson.pairs)
+    return passages_row(rng, lesson)
+
+
+def passages_row(
+    rng: np.random.Generator, lesson: Lesson, *, held_out: bool = False
 ) -> dict[str, Any]:
-    """A conversation about fresh passages, as a row of ``train.jsonl``."""
-    told, untold = _draw_context(rng, settings.max_passages, held_out=held_out)
+    """A conversation about fresh passages."""
+    told, untold = _draw_context(rng, lesson.passages, held_out=held_out)
     turns: list[tuple[str, str]] = []
-    for _ in range(1 if held_out else settings.questions):
-        if untold and rng.random() < settings.absent:
+    for _ in range(lesson.questions):
+        if untold and rng.random() < lesson.absent:
             turns.append((ask(rng, _one(rng, untold)), ABSTENTION))
         else:
             place = int(rng.integers(len(told)))
@@ -183,7 +214,7 @@ def training_row(
     return _row(context_of(told), turns)
 
 
-def lesson_row(rng: np.random.Generator, most_pairs: int) -> dict[str, Any]:
+def list_row(rng: np.random.Generator, most_pairs: int) -> dict[str, Any]:
     """A list of up to `most_pairs` names with values, and questions what stands beside a name."""
     count = int(rng.integers(max(1, most_pairs // 2), most_pairs + 1))
     attributes = [a for kind in KINDS for a in kind.attributes]
@@ -191,7 +222,7 @@ def lesson_row(rng: np.random.Generator, most_pairs: int) -> dict[str, Any]:
     values = [draw_value(rng, _one(rng, attributes), held_out=False) for _ in range(count)]
     asked = rng.integers(count, size=min(8, most_pairs + 2))
     pairs = "; ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    return _row(pairs, [(f"{names[i]}?", values[i]) for i in asked])
+    return _row(pairs, [(f"{names[i]}?", f"{names[i]} {values[i]}") for i in asked])
 
 
 def context_of(facts: Sequence[Fact]) -> str:

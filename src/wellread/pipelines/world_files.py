@@ -2,7 +2,7 @@
 
     FOLDER/documents/pumps.jsonl …   id, text, source: a sentence a row, held-out names only
     FOLDER/questions.jsonl           question, answer or null, fact_id or ""
-    FOLDER/lessons.jsonl             easy conversations: a list of pairs to look up in
+    FOLDER/lesson-1.jsonl …          easier conversations to begin with, see `LESSONS`
     FOLDER/train.jsonl               conversations about passages with training names only
     FOLDER/val.jsonl                 the same with held-out names, one question each
     FOLDER/manifest.json             written last
@@ -22,11 +22,14 @@ import numpy as np
 
 from wellread.errors import InputError
 from wellread.pipelines.world import (
+    LESSONS,
     Fact,
+    Lesson,
     Question,
     WorldSettings,
     draw_world,
-    lesson_row,
+    final_lesson,
+    passages_row,
     training_row,
     world_questions,
 )
@@ -41,7 +44,6 @@ from wellread.storage.files import (
 
 DOCUMENTS = "documents"
 QUESTIONS = "questions.jsonl"
-LESSONS = "lessons.jsonl"
 TRAIN = "train.jsonl"
 VAL = "val.jsonl"
 
@@ -65,9 +67,12 @@ def write_world(folder: Path, settings: WorldSettings, *, replace: bool = False)
     files: dict[str, Iterable[Any]] = {
         **document_rows(world.facts),
         QUESTIONS: (asdict(question) for question in world_questions(settings, world)),
-        LESSONS: _lessons(settings),
-        TRAIN: _conversations(settings, 4, settings.conversations, held_out=False),
-        VAL: _conversations(settings, 5, settings.val_conversations, held_out=True),
+        **{
+            f"lesson-{number}.jsonl": _training(settings, 10 + number, lesson, settings.lessons)
+            for number, lesson in enumerate(LESSONS, start=1)
+        },
+        TRAIN: _training(settings, 4, final_lesson(settings), settings.conversations),
+        VAL: _held_out(settings),
     }
     rows: dict[str, int] = {}
     for name, records in files.items():
@@ -99,18 +104,16 @@ def read_questions(file: Path) -> list[Question]:
     return [read_record(Question, row, f"{file}:{line}") for line, row in read_jsonl(file)]
 
 
-def _lessons(settings: WorldSettings) -> Iterator[dict[str, Any]]:
-    """From one pair to `lesson_pairs`, the easy ones first."""
-    for number in range(settings.lessons):
-        most = 1 + number * settings.lesson_pairs // settings.lessons
-        yield lesson_row(_rng(settings, 3, number), most)
-
-
-def _conversations(
-    settings: WorldSettings, stream: int, count: int, *, held_out: bool
+def _training(
+    settings: WorldSettings, stream: int, lesson: Lesson, count: int
 ) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        yield training_row(_rng(settings, stream, number), settings, held_out=held_out)
+    return (training_row(_rng(settings, stream, number), lesson) for number in range(count))
+
+
+def _held_out(settings: WorldSettings) -> Iterator[dict[str, Any]]:
+    lesson = final_lesson(settings)._replace(questions=1)
+    for number in range(settings.val_conversations):
+        yield passages_row(_rng(settings, 5, number), lesson, held_out=True)
 
 
 def _rng(settings: WorldSettings, stream: int, number: int) -> np.random.Generator:

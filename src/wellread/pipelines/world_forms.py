@@ -4,7 +4,9 @@
     "The {entity} pump is rated for {value}."     "What pressure is the {entity} pump rated for?"
 
 A statement stands in a document, a question is asked of it; several forms each, so that neither
-can be matched as a string.
+can be matched as a string. A statement names the entity before the value: an answer repeats the
+statement, and whoever has copied the name knows what to copy next. With values in front, models of
+this size took several times as long to learn.
 """
 
 from __future__ import annotations
@@ -74,13 +76,16 @@ PUMPS = EntityKind(
         Attribute(
             "maker",
             "name",
-            ("The {entity} pump is made by {value}.", "{value} builds the {entity} pump."),
+            ("The {entity} pump is made by {value}.", "Maker of the {entity} pump: {value}."),
             ("Who makes the {entity} pump?", "Which company builds the {entity} pump?"),
         ),
         Attribute(
             "inventor",
             "person",
-            ("The {entity} pump was invented by {value}.", "{value} invented the {entity} pump."),
+            (
+                "The {entity} pump was invented by {value}.",
+                "Inventor of the {entity} pump: {value}.",
+            ),
             ("Who invented the {entity} pump?", "Who is the inventor of the {entity} pump?"),
         ),
     ),
@@ -92,7 +97,7 @@ VILLAGES = EntityKind(
         Attribute(
             "river",
             "name",
-            ("{entity} lies on the river {value}.", "The river {value} flows through {entity}."),
+            ("{entity} lies on the river {value}.", "River at {entity}: {value}."),
             ("On which river does {entity} lie?", "Which river flows through {entity}?"),
         ),
         _measure(
@@ -100,13 +105,13 @@ VILLAGES = EntityKind(
             "people",
             100,
             1000,
-            ("{entity} is home to {value}.", "In the village of {entity} live {value}."),
+            ("{entity} is home to {value}.", "The village of {entity} has {value}."),
             ("How many people live in {entity}?", "How many people is {entity} home to?"),
         ),
         Attribute(
             "mayor",
             "person",
-            ("The mayor of {entity} is {value}.", "{value} is mayor of {entity}."),
+            ("The mayor of {entity} is {value}.", "{entity} has the mayor {value}."),
             ("Who is the mayor of {entity}?", "What is the name of the mayor of {entity}?"),
         ),
         _measure(
@@ -134,7 +139,10 @@ SHIPS = EntityKind(
         Attribute(
             "captain",
             "person",
-            ("The captain of the ship {entity} is {value}.", "{value} commands the ship {entity}."),
+            (
+                "The captain of the ship {entity} is {value}.",
+                "The ship {entity} is commanded by {value}.",
+            ),
             ("Who is the captain of the ship {entity}?", "Who commands the ship {entity}?"),
         ),
         Attribute(
@@ -142,7 +150,7 @@ SHIPS = EntityKind(
             "name",
             (
                 "The home port of the ship {entity} is {value}.",
-                "{value} is home to the ship {entity}.",
+                "The ship {entity} is at home in {value}.",
             ),
             ("What is the home port of the ship {entity}?", "Where is the ship {entity} at home?"),
         ),

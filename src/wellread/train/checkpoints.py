@@ -78,7 +78,7 @@ def clear_folder(folder: Path) -> None:
     with storage_errors(folder):
         for name in ours:
             shutil.rmtree(folder / name, ignore_errors=True)
-        names = [*_of_model(folder), "metrics.jsonl", "samples.jsonl", RUN]
+        names = [*_of_model(folder), "metrics.jsonl", "samples.jsonl", "wandb_run_id", RUN]
         for name in (MODEL_CARD, *names):
             (folder / name).unlink(missing_ok=True)
 
