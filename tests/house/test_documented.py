@@ -64,14 +64,31 @@ def test_the_result_in_the_readme_is_that_of_the_demo(tmp_path):
     assert [line for line in lines if line not in shown] == []
 
 
+# Their configurations are those of a training run, not of a project.
+TRAINING = {"commands-of-the-guides.md", "train.md", "training-models.md", "train-rag.md"}
+
+
 @pytest.mark.parametrize(("page", "block"), blocks("yaml"))
 def test_every_configuration_shown_is_valid(tmp_path, page, block):
+    if page in TRAINING:
+        check_training_configuration(tmp_path / "train.yaml", block)
+        return
     (tmp_path / "docs").mkdir()
     head = FRAGMENT if block.startswith(" ") else ""
     given = "" if "path:" in block else "path: {input_dir: docs}\n"
     config = tmp_path / "wellread.yaml"
     config.write_text(given + head + block, encoding="utf-8")
     assert isinstance(read_project(config), Project), page
+
+
+def check_training_configuration(config, block):
+    pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
+    from wellread.config import combine_settings
+    from wellread.pipelines.train_sft import RagTrainSettings
+
+    config.write_text(block, encoding="utf-8")
+    given = {"output_dir": "models/any", "dataset_dir": "data/any"}
+    assert combine_settings(config, RagTrainSettings, given)
 
 
 def test_every_option_is_described():

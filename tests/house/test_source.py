@@ -124,16 +124,23 @@ def test_the_search_for_such_code_leaves_the_rest_alone(source: str) -> None:
     assert list(dangers(source)) == []
 
 
+# What imports torch at its top.
+HEAVY = ("wellread.train.", "wellread.chat.local", "wellread.pipelines.train")
+
+
 def modules() -> list[str]:
     found = pkgutil.walk_packages(wellread.__path__, "wellread.")
     return [m.name for m in found if m.name != "wellread.__main__"]
 
 
 @pytest.mark.parametrize("name", modules())
-def test_a_module_can_be_imported_by_itself_and_its_public_names_are_sorted(name: str) -> None:
+def test_a_module_can_be_imported_by_itself_and_holds_its_public_names(name: str) -> None:
+    if name.startswith(HEAVY):
+        pytest.importorskip(
+            "torch", reason="training needs the extra: pip install 'wellread[train]'"
+        )
     module = importlib.import_module(name)
     public = getattr(module, "__all__", [])
-    assert list(public) == sorted(public)
     assert [n for n in public if not hasattr(module, n)] == []
 
 

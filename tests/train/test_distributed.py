@@ -44,9 +44,9 @@ def run_two(settings: dict[str, Any], folder: Path) -> subprocess.CompletedProce
     )
 
 
-def losses(folder: Path) -> list[float]:
+def figures(folder: Path, name: str) -> list[float]:
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line).get("loss", json.loads(line).get("val_loss")) for line in lines]
+    return [json.loads(line)[name] for line in lines if f'"{name}"' in line]
 
 
 @pytest.mark.parametrize("packing", ["packed", "bucketed"])
@@ -62,10 +62,13 @@ def test_two_processes_equal_one_that_accumulates(
     told = json.loads(ended.stdout)  # of the first process alone: two would be no JSON
     assert told["steps"] == report.steps
     assert told["learned_tokens"] == report.learned_tokens
-    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
-    ours, theirs = weights(tmp_path / "one"), weights(tmp_path / "two")
-    for name, tensor in ours.items():
-        np.testing.assert_allclose(theirs[name], tensor, atol=2e-4)
+    # Adam takes gradients of any scale alike, so the weights alone would not show a wrong one.
+    for name in ("loss", "val_loss", "gradient_norm", "learned_tokens"):
+        ours, theirs = figures(tmp_path / "one", name), figures(tmp_path / "two", name)
+        assert theirs == pytest.approx(ours, rel=1e-3), name
+    alone, together = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name, tensor in alone.items():
+        np.testing.assert_allclose(together[name], tensor, atol=2e-4)
 
 
 def test_only_the_first_process_speaks_of_an_error(dataset: Path, tmp_path: Path) -> None:
