@@ -63,7 +63,7 @@ class WorldSettings(Settings):
     """Most passages of a conversation."""
     questions: Annotated[int, Field(ge=1)] = 6
     """Questions of a training conversation, each with its answer."""
-    absent: Annotated[float, Field(ge=0, le=1)] = 0.35
+    absent: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of questions about what no passage tells."""
 
 
@@ -207,18 +207,20 @@ def training_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
 def passages_row(
     rng: np.random.Generator, lesson: Lesson, *, held_out: bool = False
 ) -> dict[str, Any]:
-    """A conversation about fresh passages, which asks nothing twice."""
+    """A conversation about fresh passages.
+
+    Questions come back in it: copying from an answer before is the easier first step.
+    """
     told, untold = _draw_context(rng, lesson.passages, held_out=held_out)
-    facts, cells = _shuffled(rng, told), _shuffled(rng, untold)
     turns: list[tuple[str, str]] = []
-    while len(turns) < lesson.questions and (facts or (cells and lesson.absent)):
-        if cells and (not facts or rng.random() < lesson.absent):
-            cell = cells.pop()
+    for _ in range(lesson.questions):
+        if untold and rng.random() < lesson.absent:
+            cell = _one(rng, untold)
             turns.append((ask(rng, cell), decline(cell)))
         else:
-            fact = facts.pop()
+            fact = _one(rng, told)
             turns.append((ask(rng, fact), fact.text))
-    return _row(context_of(told), _shuffled(rng, turns))
+    return _row(context_of(told), turns)
 
 
 def list_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
@@ -228,11 +230,15 @@ def list_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
     *names, stranger = draw_names(rng, count + 1, held_out=False)
     values = (draw_value(rng, _one(rng, attributes), held_out=False) for _ in names)
     lines = [f"{name} is {value}." for name, value in zip(names, values, strict=True)]
-    turns = [(f"{name}?", line) for name, line in zip(names, lines, strict=True)]
-    if lesson.absent:
-        turns.append((f"{stranger}?", f"{stranger} is {ABSTENTION}"))
+    turns: list[tuple[str, str]] = []
+    for _ in range(min(8, lesson.pairs + 2)):
+        if rng.random() < lesson.absent:
+            turns.append((f"{stranger}?", f"{stranger} is {ABSTENTION}"))
+        else:
+            place = int(rng.integers(count))
+            turns.append((f"{names[place]}?", lines[place]))
     numbered = (f"{label(n, 'numbered')} {line}" for n, line in enumerate(lines, 1))
-    return _row("\n".join(numbered), _shuffled(rng, turns))
+    return _row("\n".join(numbered), turns)
 
 
 def context_of(facts: Sequence[Fact]) -> str:

@@ -1,7 +1,7 @@
 """The kinds of things in the made-up world, and how its documents and people speak of them.
 
     a kind, such as pump, has four attributes; an attribute has a statement and questions:
-    "The weight of the {entity} pump is {value}."    "How much does the {entity} pump weigh?"
+    "The weight of the pump {entity} is {value}."    "How much does the {entity} pump weigh?"
 
 A statement stands in a document and is what an answer quotes; questions say it in other words. It
 ends with the value, and up to there an answer needs the question alone: whether there is a value to
@@ -46,7 +46,7 @@ PUMPS = EntityKind(
         Attribute(
             "pressure",
             "number",
-            "The pressure of the {entity} pump is {value}.",
+            "The pressure of the pump {entity} is {value}.",
             (
                 "What pressure is the {entity} pump rated for?",
                 "What is the pressure of the {entity} pump?",
@@ -58,7 +58,7 @@ PUMPS = EntityKind(
         Attribute(
             "weight",
             "number",
-            "The weight of the {entity} pump is {value}.",
+            "The weight of the pump {entity} is {value}.",
             ("How much does the {entity} pump weigh?", "What is the weight of the {entity} pump?"),
             100,
             1000,
@@ -67,13 +67,13 @@ PUMPS = EntityKind(
         Attribute(
             "maker",
             "name",
-            "The maker of the {entity} pump is {value}.",
+            "The maker of the pump {entity} is {value}.",
             ("Who makes the {entity} pump?", "Which company builds the {entity} pump?"),
         ),
         Attribute(
             "inventor",
             "name",
-            "The inventor of the {entity} pump is {value}.",
+            "The inventor of the pump {entity} is {value}.",
             ("Who invented the {entity} pump?", "Who is the inventor of the {entity} pump?"),
         ),
     ),
