@@ -10,7 +10,7 @@ only what it reads can tell it an answer. Steps of a conversation:
 1. Draw a few entities of one kind and cells (entity, attribute) of them; write a fact for each of
    some cells: beside any fact stands another of the same entity and one of the same attribute.
 2. Ask about facts that were written, and, for a share, about cells that were not.
-3. Answer by quoting, "The weight of the Torvik pump is 47 kg.", or decline.
+3. Answer by quoting, "The Torvik pump weighs 47 kg.", or decline.
 
 The `LESSONS` before are easier: lists of pairs to look up in, and fewer passages.
 """
@@ -32,7 +32,7 @@ from wellread.pipelines.world_forms import KINDS, Attribute, EntityKind
 from wellread.records import Chunk, Passage
 
 T = TypeVar("T")
-ABSTENTION = "not in the passages."
+ABSTENTION = "The passages do not say."
 _BEGINNINGS = """
     Bal Ban Bel Ben Bin Bran Brer Bul Dal Der Din Don Dor Drer Dril Drin Drul Drun Dul Dun Fan
     Far Fel Ful Gan Gar Gen Gin Glel Gler Gul Gun Her Hon Kal Kan Kar Kil Kren Kron Krun Kul Lan
@@ -63,7 +63,7 @@ class WorldSettings(Settings):
     """Most passages of a conversation."""
     questions: Annotated[int, Field(ge=1)] = 6
     """Questions of a training conversation, each with its answer."""
-    absent: Annotated[float, Field(ge=0, le=1)] = 0.25
+    absent: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of questions about what no passage tells."""
 
 
@@ -167,9 +167,10 @@ def draw_names(rng: np.random.Generator, count: int, *, held_out: bool) -> list[
 
 
 def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool) -> str:
-    """A value such as ``47 bar`` or ``Torvel``."""
-    if attribute.value == "name":
-        return draw_name(rng, held_out=held_out)
+    """A value such as ``47 bar``, ``Torvel`` or ``Manor Belvil``."""
+    if attribute.value != "number":
+        count = 2 if attribute.value == "person" else 1
+        return " ".join(draw_names(rng, count, held_out=held_out))
     while True:
         number = str(int(rng.integers(attribute.low, attribute.high)))
         if is_held_out(number) == held_out:
@@ -177,18 +178,13 @@ def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool
 
 
 def draw_fact(rng: np.random.Generator, cell: Cell, *, held_out: bool) -> Fact:
-    """The fact of a cell: a value, and the sentence that tells it."""
+    """The fact of a cell: a value, and a sentence that tells it."""
     value = draw_value(rng, cell.attribute, held_out=held_out)
-    while cell.entity == value:
+    while cell.entity in value.split():
         value = draw_value(rng, cell.attribute, held_out=held_out)
-    text = cell.attribute.statement.format(entity=cell.entity, value=value)
+    form = _one(rng, cell.attribute.statements)
+    text = form.format(entity=cell.entity, value=value)
     return Fact(cell.kind, cell.attribute, cell.entity, value, text)
-
-
-def decline(cell: Cell) -> str:
-    """What is to be answered where nothing tells: "The weight of the Torvik pump is not in …"."""
-    start = cell.attribute.statement.partition("{value}")[0]
-    return start.format(entity=cell.entity) + ABSTENTION
 
 
 def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
@@ -215,8 +211,7 @@ def passages_row(
     turns: list[tuple[str, str]] = []
     for _ in range(lesson.questions):
         if untold and rng.random() < lesson.absent:
-            cell = _one(rng, untold)
-            turns.append((ask(rng, cell), decline(cell)))
+            turns.append((ask(rng, _one(rng, untold)), ABSTENTION))
         else:
             fact = _one(rng, told)
             turns.append((ask(rng, fact), fact.text))
@@ -229,11 +224,11 @@ def list_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
     attributes = [a for kind in KINDS for a in kind.attributes]
     *names, stranger = draw_names(rng, count + 1, held_out=False)
     values = (draw_value(rng, _one(rng, attributes), held_out=False) for _ in names)
-    lines = [f"{name} is {value}." for name, value in zip(names, values, strict=True)]
+    lines = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
     turns: list[tuple[str, str]] = []
     for _ in range(min(8, lesson.pairs + 2)):
         if rng.random() < lesson.absent:
-            turns.append((f"{stranger}?", f"{stranger} is {ABSTENTION}"))
+            turns.append((f"{stranger}?", ABSTENTION))
         else:
             place = int(rng.integers(count))
             turns.append((f"{names[place]}?", lines[place]))

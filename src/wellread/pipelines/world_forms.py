@@ -1,12 +1,11 @@
 """The kinds of things in the made-up world, and how its documents and people speak of them.
 
-    a kind, such as pump, has four attributes; an attribute has a statement and questions:
-    "The weight of the pump {entity} is {value}."    "How much does the {entity} pump weigh?"
+    a kind, such as pump, has four attributes; an attribute has statements and questions:
+    "The {entity} pump weighs {value}."    "How much does the {entity} pump weigh?"
 
-A statement stands in a document and is what an answer quotes; questions say it in other words. It
-ends with the value, and up to there an answer needs the question alone: whether there is a value to
-copy shows where it would be copied. Of statements in several forms, models of this size learned to
-put one attribute's value into the form of another, and never to decline.
+A statement stands in a document and is what an answer quotes; questions say it in other words. A
+statement in several forms makes a model look at the passage before its first word: of one form
+alone, models of this size learned to copy half as well.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ValueKind = Literal["number", "name"]
+ValueKind = Literal["number", "name", "person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Attribute:
 
     name: str
     value: ValueKind
-    statement: str
+    statements: tuple[str, ...]
     questions: tuple[str, ...]
     low: int = 0
     high: int = 0
@@ -46,7 +45,10 @@ PUMPS = EntityKind(
         Attribute(
             "pressure",
             "number",
-            "The pressure of the pump {entity} is {value}.",
+            (
+                "The {entity} pump is rated for {value}.",
+                "Pressure of the {entity} pump: {value}.",
+            ),
             (
                 "What pressure is the {entity} pump rated for?",
                 "What is the pressure of the {entity} pump?",
@@ -58,7 +60,10 @@ PUMPS = EntityKind(
         Attribute(
             "weight",
             "number",
-            "The weight of the pump {entity} is {value}.",
+            (
+                "The {entity} pump weighs {value}.",
+                "Weight of the {entity} pump: {value}.",
+            ),
             ("How much does the {entity} pump weigh?", "What is the weight of the {entity} pump?"),
             100,
             1000,
@@ -67,13 +72,19 @@ PUMPS = EntityKind(
         Attribute(
             "maker",
             "name",
-            "The maker of the pump {entity} is {value}.",
+            (
+                "The {entity} pump is made by {value}.",
+                "Maker of the {entity} pump: {value}.",
+            ),
             ("Who makes the {entity} pump?", "Which company builds the {entity} pump?"),
         ),
         Attribute(
             "inventor",
-            "name",
-            "The inventor of the pump {entity} is {value}.",
+            "person",
+            (
+                "The {entity} pump was invented by {value}.",
+                "Inventor of the {entity} pump: {value}.",
+            ),
             ("Who invented the {entity} pump?", "Who is the inventor of the {entity} pump?"),
         ),
     ),
@@ -85,28 +96,40 @@ VILLAGES = EntityKind(
         Attribute(
             "river",
             "name",
-            "The river at {entity} is {value}.",
+            (
+                "{entity} lies on the river {value}.",
+                "River at {entity}: {value}.",
+            ),
             ("On which river does {entity} lie?", "Which river flows through {entity}?"),
         ),
         Attribute(
             "people",
             "number",
-            "The number of people in {entity} is {value}.",
+            (
+                "{entity} is home to {value}.",
+                "The village of {entity} has {value}.",
+            ),
             ("How many people live in {entity}?", "How many people is {entity} home to?"),
             100,
             1000,
-            "",
+            "people",
         ),
         Attribute(
             "mayor",
-            "name",
-            "The mayor of {entity} is {value}.",
+            "person",
+            (
+                "The mayor of {entity} is {value}.",
+                "{entity} has the mayor {value}.",
+            ),
             ("Who is the mayor of {entity}?", "What is the name of the mayor of {entity}?"),
         ),
         Attribute(
             "height",
             "number",
-            "The height of {entity} is {value}.",
+            (
+                "{entity} lies {value} above the sea.",
+                "Height of {entity} above the sea: {value}.",
+            ),
             ("How high above the sea does {entity} lie?", "What is the height of {entity}?"),
             100,
             1000,
@@ -121,7 +144,10 @@ SHIPS = EntityKind(
         Attribute(
             "length",
             "number",
-            "The length of the ship {entity} is {value}.",
+            (
+                "The ship {entity} is {value} long.",
+                "Length of the ship {entity}: {value}.",
+            ),
             ("How long is the ship {entity}?", "What is the length of the ship {entity}?"),
             10,
             100,
@@ -129,20 +155,29 @@ SHIPS = EntityKind(
         ),
         Attribute(
             "captain",
-            "name",
-            "The captain of the ship {entity} is {value}.",
+            "person",
+            (
+                "The captain of the ship {entity} is {value}.",
+                "The ship {entity} is commanded by {value}.",
+            ),
             ("Who is the captain of the ship {entity}?", "Who commands the ship {entity}?"),
         ),
         Attribute(
             "port",
             "name",
-            "The port of the ship {entity} is {value}.",
+            (
+                "The home port of the ship {entity} is {value}.",
+                "The ship {entity} is at home in {value}.",
+            ),
             ("What is the home port of the ship {entity}?", "Where is the ship {entity} at home?"),
         ),
         Attribute(
             "launch",
             "number",
-            "The year of the ship {entity} is {value}.",
+            (
+                "The ship {entity} was launched in {value}.",
+                "Launch of the ship {entity}: {value}.",
+            ),
             (
                 "When was the ship {entity} launched?",
                 "In which year was the ship {entity} launched?",
