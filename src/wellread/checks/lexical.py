@@ -21,6 +21,7 @@ from pydantic import Field
 
 from wellread.checks.abstention import Mark, clauses
 from wellread.checks.citations import Citation, citations
+from wellread.checks.detector import Case
 from wellread.checks.evidence import Sources, Window, read_sources
 from wellread.checks.findings import Finding, find
 from wellread.checks.lookup import Clause, lookup, own_counts
@@ -57,14 +58,6 @@ class Assessment(NamedTuple):
     missing: float
     window: Window | None
     findings: tuple[Finding, ...]
-
-
-class Case(NamedTuple):
-    """One answer to check."""
-
-    question: str
-    passages: Sequence[Passage]
-    answer: str
 
 
 class LexicalDetector:
