@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from wellread.checks.lexical import Case, LexicalDetector
+from wellread.checks.detector import Case
+from wellread.checks.lexical import LexicalDetector
 from wellread.records import Chunk, Passage, Verdict
 
 WORD = re.compile(r"\w+")

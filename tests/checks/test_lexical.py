@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellread.checks.evidence import Match, Sources, read_sources
-from wellread.checks.lexical import Case, LexicalDetector, LexicalSettings
+from wellread.checks.detector import Case
+from wellread.checks.lexical import LexicalDetector, LexicalSettings
 from wellread.records import Chunk, Passage, Verdict
 
 RAGTRUTH = Path(__file__).parents[2] / "../shared/data/ragtruth/qa_train.jsonl"
