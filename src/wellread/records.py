@@ -236,11 +236,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class QuestionAnswer:
-    """A question and what to answer: the reasoning is said first, the answer after it."""
+    """A question and what to answer: the reasoning is said first, the answer after it.
+
+    With `learn` false it is only read, such as a mistake that the next turn corrects.
+    """
 
     question: str
     answer: str
     reasoning: str = ""
+    learn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
