@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -25,8 +26,20 @@ def wellread(folder: Path, *words: str, **environment: str) -> subprocess.Comple
         capture_output=True,
         text=True,
         check=False,
+        stdin=subprocess.DEVNULL,
         timeout=120,
     )
+
+
+GROUPS = ("kb", "train")
+# What would take minutes is shortened.
+SHORTER = {
+    "train sft": ["--max-iters", "1", "--samples", "0"],
+    "world": ["--conversations", "9", "--lessons", "9"],
+    "measure": ["--max-questions", "1", "--max-tokens", "2"],
+    "loop": ["--steps", "1", "--lesson-steps", "1", "1", "--entities", "4"],
+}
+NEEDS_TORCH = ("train sft", "chat", "measure", "loop")
 
 
 def verbs() -> list[tuple[str, ...]]:
@@ -36,8 +49,8 @@ def verbs() -> list[tuple[str, ...]]:
         shown = wellread(Path.cwd(), *group, "--help").stdout
         return re.findall(r"(?m)^  ([a-z][a-z-]*)  ", shown.split("Commands:")[1])
 
-    plain = [(verb,) for verb in listed() if verb != "kb"]
-    return [*plain, *(("kb", verb) for verb in listed("kb"))]
+    plain = [(verb,) for verb in listed() if verb not in GROUPS]
+    return [*plain, *((group, verb) for group in GROUPS for verb in listed(group))]
 
 
 def example(verb: tuple[str, ...]) -> str:
@@ -50,7 +63,7 @@ def example(verb: tuple[str, ...]) -> str:
 def test_the_help_lists_the_verbs_and_where_to_start():
     shown = wellread(Path.cwd(), "--help").stdout
     assert "wellread demo" in shown
-    for verb in ("demo", "init", "plan", "rag-data", "inspect", "doctor", "kb"):
+    for verb in ("demo", "init", "plan", "rag-data", "inspect", "doctor", "kb", "train", "chat"):
         assert f"  {verb}  " in shown
 
 
@@ -62,15 +75,17 @@ def test_the_example_of_every_verb_works(tmp_path):
     asked = {"query": "How heavy is the Brisk kiln?", "relevant_docs": ["guides/product0001.md"]}
     (tmp_path / "queries_train.jsonl").write_text(json.dumps(asked))
     order = ["read", "chunk", "init", "plan", "rag-data", "inspect", "doctor", "schema", "demo"]
-    order += ["prepare"]
+    order += ["prepare", "train sft", "world", "measure", "loop"]
     order += ["kb build", "kb snapshot", "kb add", "kb search", "kb remove", "kb update", "kb info"]
-    order += ["kb compare", "kb reindex", "kb doctor", "kb example", "kb eval"]
+    order += ["kb compare", "kb reindex", "kb doctor", "kb example", "kb eval", "chat"]
     known = {" ".join(verb) for verb in verbs()}
     assert known == set(order)
     for verb in order:
+        if verb in NEEDS_TORCH and not importlib.util.find_spec("torch"):
+            continue
         command = example(tuple(verb.split()))
         words, _, target = command.partition(" > ")
-        ended = wellread(tmp_path, *shlex.split(words)[1:])
+        ended = wellread(tmp_path, *shlex.split(words)[1:], *SHORTER.get(verb, ()))
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
         if target:
             (tmp_path / target).write_text(ended.stdout)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.peak_memory import run_with_peak
+
 RUN = """
-import asyncio, resource, sys
+import asyncio, sys
 from pathlib import Path
 from wellread.engine.calls import JournaledModel
 from wellread.engine.run import run
@@ -27,13 +26,11 @@ async def main():
             pass
 
 asyncio.run(main())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 def resident(path, count: int) -> int:
-    command = [sys.executable, "-c", RUN, str(path), str(count)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return run_with_peak(RUN, path, str(count))[1]
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.peak_memory import run_with_peak
 from wellread.errors import DocumentError
 from wellread.ingest.chunk import split
 from wellread.ingest.clean import clean
@@ -282,32 +282,29 @@ def test_endless_repetition_costs_no_more_than_other_text(unit):
         assert sum(1 for _ in split(Document("d", cleaned), SETTINGS)) >= 1
 
 
+ONE_LINE = """
+import sys
+from pathlib import Path
+from wellread.ingest.chunk import split
+from wellread.ingest.read import read_folder
+from wellread.ingest.settings import IngestSettings
+options = IngestSettings()
+(document,) = read_folder(Path(sys.argv[1]), options)
+count = characters = 0
+for chunk in split(document, options):
+    count += 1
+    characters += len(chunk.text)
+print(len(document.text), count, characters)
+"""
+
+
 @pytest.mark.slow
 def test_one_line_of_fifty_megabytes_is_cut_in_bounded_memory(tmp_path):
-    script = tmp_path / "one_line.py"
-    script.write_text(
-        "import resource, sys\n"
-        "from pathlib import Path\n"
-        "from wellread.ingest.chunk import split\n"
-        "from wellread.ingest.read import read_folder\n"
-        "from wellread.ingest.settings import IngestSettings\n"
-        "folder = Path(sys.argv[1])\n"
-        "options = IngestSettings()\n"
-        "(document,) = read_folder(folder, options)\n"
-        "size = len(document.text)\n"
-        "count = characters = 0\n"
-        "for chunk in split(document, options):\n"
-        "    count += 1\n"
-        "    characters += len(chunk.text)\n"
-        "print(size, count, characters, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
-    )
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "a.txt").write_bytes(b"One sentence follows another here. " * 1_500_000)
-    ran = subprocess.run(
-        [sys.executable, script, folder], capture_output=True, text=True, check=True, timeout=250
-    )
-    size, count, characters, peak_kb = map(int, ran.stdout.split())
+    printed, peak_kb = run_with_peak(ONE_LINE, folder)
+    size, count, characters = map(int, printed)
     assert size > 50_000_000
     assert count > 20_000
     assert characters > 0.97 * size

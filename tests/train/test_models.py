@@ -310,6 +310,10 @@ def _steps(folder: Path) -> None:
     (folder / "checkpoint-20").mkdir()
 
 
+def _our_steps(folder: Path) -> None:
+    (folder / "checkpoints" / "checkpoint-40").mkdir(parents=True)
+
+
 def _other(folder: Path) -> None:
     (folder / "notes.txt").write_text("nothing")
 
@@ -335,6 +339,7 @@ def _lacking(folder: Path) -> None:
         (_config_alone, "no .safetensors file"),
         (_bin, "pytorch_model.bin, a pickle"),
         (_steps, "checkpoint-20"),
+        (_our_steps, "checkpoints/checkpoint-40"),
         (_other, "holds no model: there is no config.json"),
         (_unknown_kind, "cannot be loaded as a causal language model"),
         (_lacking, "lacks 9 of the model's weights, such as model.layers.3"),

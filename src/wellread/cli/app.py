@@ -20,6 +20,8 @@ from wellread.cli.init import init
 from wellread.cli.inspect import inspect
 from wellread.cli.kb import kb
 from wellread.cli.kb_parts import with_hyphens
+from wellread.cli.loop import loop
+from wellread.cli.measure import measure
 from wellread.cli.output import say
 from wellread.cli.plan import plan
 from wellread.cli.prepare import prepare
@@ -73,7 +75,8 @@ def _options(
     """Options before the verb."""
 
 
-for _verb in (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, world):
+_PLAIN = (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, loop, world, measure)
+for _verb in _PLAIN:
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
 app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
 app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(

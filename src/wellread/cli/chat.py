@@ -84,7 +84,7 @@ def chat(
     was trained with (knowledge base, system prompt, number of passages) is taken from its folder
     where no option says otherwise.
 
-    Example: wellread chat --model rag --knowledge-base my_kb
+    Example: wellread chat expert --knowledge-base my_kb
     """
     from wellread.cli.chat_talk import Documents, Screen, Talk
     from wellread.config import combine_settings

@@ -78,7 +78,7 @@ def prepare(
     Contexts are shortened where a conversation is too long, answers never. Every option is also
     understood with underscores, such as --output_dir.
 
-    Example: wellread prepare --input demo-output/rag_examples.jsonl --output-dir data/sft
+    Example: wellread prepare demo-output/rag_examples.jsonl -o data/sft
     """
     from wellread.config import combine_settings
     from wellread.errors import InputError

@@ -247,7 +247,7 @@ def sft(
     Stopped or killed, run it again: it goes on from its last checkpoint. Every option, also those
     without a flag, can stand in the file; flags go first.
 
-    Example: wellread train sft --dataset-dir data/sft --output-dir models/expert --max-iters 500
+    Example: wellread train sft --dataset-dir data/sft --model-name expert
     """
     named = dict(locals())
     for name in ("config", "config_file", "replace", "dry_run", "as_json", "quiet"):

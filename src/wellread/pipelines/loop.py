@@ -40,8 +40,10 @@ from wellread.pipelines.world_forms import KINDS, Attribute
 from wellread.records import Chunk, ContextPart, Conversation, Document, Passage, Turn
 
 Answer = Callable[[Conversation], str]
+Progress = Callable[[int, int], None]
 Way = Literal["closed_book", "gold", "retrieved", "changed", "without_gold", "untold"]
 WAYS: tuple[Way, ...] = ("closed_book", "gold", "retrieved", "changed", "without_gold", "untold")
+_BATCH = 64
 _CITATION = re.compile(r"\[(\d{1,2})\]")
 
 
@@ -146,12 +148,12 @@ class LoopReport:
     def rows(self) -> list[tuple[object, ...]]:
         """Rows of a table under `COLUMNS`."""
         return [
-            (way, f.questions, *(f"{share:.0%}" for share in (f.exact, f.cited, f.declined)))
+            (way, f.questions, *(f"{s:.0%}" for s in (f.found, f.exact, f.cited, f.declined)))
             for way, f in self.figures.items()
         ]
 
 
-COLUMNS = ("asked", "questions", "right value", "and cited", "declined")
+COLUMNS = ("asked", "questions", "told in passages", "right value", "and cited", "declined")
 
 
 def measure_loop(
@@ -159,19 +161,33 @@ def measure_loop(
     folder: Path,
     settings: LoopSettings | None = None,
     *,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Progress | None = None,
 ) -> LoopReport:
     """Ask `answer` every question of the world in `folder`, in every way; `tell` gets progress.
 
     The same folder, settings and model give the same report.
     """
-    chosen = settings or LoopSettings()
-    asked = list(ask_in_every_way(folder, chosen))
+    return measure_batches(
+        lambda asked: [answer(one) for one in asked], folder, settings, tell=tell
+    )
+
+
+def measure_batches(
+    answer_all: Callable[[Sequence[Conversation]], Sequence[str]],
+    folder: Path,
+    settings: LoopSettings | None = None,
+    *,
+    tell: Progress | None = None,
+) -> LoopReport:
+    """The same for one who answers many conversations at once, in their order."""
+    asked = list(ask_in_every_way(folder, settings or LoopSettings()))
     answered: list[Answered] = []
-    for number, one in enumerate(asked, start=1):
-        answered.append(mark(one, answer(one.conversation)))
+    for start in range(0, len(asked), _BATCH):
+        batch = asked[start : start + _BATCH]
+        answers = answer_all([one.conversation for one in batch])
+        answered += [mark(one, text) for one, text in zip(batch, answers, strict=True)]
         if tell:
-            tell(number, len(asked))
+            tell(len(answered), len(asked))
     figures = {way: _figures([a for a in answered if a.asked.way == way]) for way in WAYS}
     return LoopReport({way: f for way, f in figures.items() if f.questions}, tuple(answered))
 

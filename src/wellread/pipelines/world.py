@@ -10,13 +10,14 @@ only what it reads can tell it an answer. Steps of a conversation:
 1. Draw a few entities of one kind and cells (entity, attribute) of them; write a fact for each of
    some cells: beside any fact stands another of the same entity and one of the same attribute.
 2. Ask about facts that were written, and, for a share, about cells that were not.
-3. Answer by quoting, "The Torvik pump is rated for 47 bar [2]", or decline.
+3. Answer by quoting, "The weight of the Torvik pump is 47 kg.", or decline.
 
 The `LESSONS` before are easier: lists of pairs to look up in, and fewer passages.
 """
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from wellread.pipelines.world_forms import KINDS, Attribute, EntityKind
 from wellread.records import Chunk, Passage
 
 T = TypeVar("T")
-ABSTENTION = "The passages do not say."
+ABSTENTION = "not in the passages."
 _BEGINNINGS = """
     Bal Ban Bel Ben Bin Bran Brer Bul Dal Der Din Don Dor Drer Dril Drin Drul Drun Dul Dun Fan
     Far Fel Ful Gan Gar Gen Gin Glel Gler Gul Gun Her Hon Kal Kan Kar Kil Kren Kron Krun Kul Lan
@@ -50,13 +51,13 @@ class WorldSettings(Settings):
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides about everything that is drawn."""
-    conversations: Annotated[int, Field(ge=1)] = 30_000
+    conversations: Annotated[int, Field(ge=1)] = 42_000
     """Training conversations about up to `max_passages` passages."""
     lessons: Annotated[int, Field(ge=0)] = 24_000
     """Easier conversations in each of the lessons that come before."""
     val_conversations: Annotated[int, Field(ge=1)] = 200
     """Conversations about held-out names and values, with one question each."""
-    entities: Annotated[int, Field(ge=4)] = 24
+    entities: Annotated[int, Field(ge=4, le=100)] = 24
     """Held-out entities of each kind, which the documents tell of."""
     max_passages: Annotated[int, Field(ge=1, le=9)] = 4
     """Most passages of a conversation."""
@@ -69,8 +70,8 @@ class WorldSettings(Settings):
 class Lesson(NamedTuple):
     """How hard a file of conversations is.
 
-    A `lists` share of its rows are lists of up to `pairs` to look up in, the others have up to
-    `passages` passages, and `questions` of which an `absent` share is about what none tells.
+    A `lists` share of its rows are lists of up to `pairs` to look up in; the others have up to
+    `passages` passages and so many `questions`. An `absent` share of questions is in vain.
     """
 
     lists: float
@@ -81,12 +82,12 @@ class Lesson(NamedTuple):
 
 
 # Copying is learned from one thing to copy, choosing from a few, and declining last.
-LESSONS = (Lesson(0.75, 2, 1, 3, 0.0), Lesson(0.7, 4, 2, 4, 0.1))
+LESSONS = (Lesson(0.75, 2, 1, 3, 0.0), Lesson(0.6, 5, 3, 5, 0.15))
 
 
 def final_lesson(settings: WorldSettings) -> Lesson:
-    """What the model is to do in the end, with a few lists in between."""
-    return Lesson(0.1, 6, settings.max_passages, settings.questions, settings.absent)
+    """What the model is to do in the end, with some lists in between."""
+    return Lesson(0.25, 6, settings.max_passages, settings.questions, settings.absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Fact:
 
     def passage(self, rank: int) -> Passage:
         """The fact as a retriever brings it."""
-        chunk = Chunk(self.id, self.id, self.text, 0, len(self.text), source=self.kind.file)
+        chunk = Chunk(self.id, self.id, self.text, 0, len(self.text), source=self.kind.source)
         return Passage(chunk, 1.0 / rank, rank)
 
 
@@ -157,12 +158,18 @@ def draw_name(rng: np.random.Generator, *, held_out: bool) -> str:
             return name
 
 
+def draw_names(rng: np.random.Generator, count: int, *, held_out: bool) -> list[str]:
+    """So many names, all different."""
+    names: dict[str, None] = {}
+    while len(names) < count:
+        names[draw_name(rng, held_out=held_out)] = None
+    return list(names)
+
+
 def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool) -> str:
-    """A value such as ``47 bar``, ``Torvel`` or ``Manor Belvil``."""
+    """A value such as ``47 bar`` or ``Torvel``."""
     if attribute.value == "name":
         return draw_name(rng, held_out=held_out)
-    if attribute.value == "person":
-        return " ".join(draw_name(rng, held_out=held_out) for _ in range(2))
     while True:
         number = str(int(rng.integers(attribute.low, attribute.high)))
         if is_held_out(number) == held_out:
@@ -170,13 +177,18 @@ def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool
 
 
 def draw_fact(rng: np.random.Generator, cell: Cell, *, held_out: bool) -> Fact:
-    """The fact of a cell: a value, and a sentence that tells it."""
+    """The fact of a cell: a value, and the sentence that tells it."""
     value = draw_value(rng, cell.attribute, held_out=held_out)
-    while cell.entity in value.split():
+    while cell.entity == value:
         value = draw_value(rng, cell.attribute, held_out=held_out)
-    form = _one(rng, cell.attribute.statements)
-    text = form.format(entity=cell.entity, value=value)
+    text = cell.attribute.statement.format(entity=cell.entity, value=value)
     return Fact(cell.kind, cell.attribute, cell.entity, value, text)
+
+
+def decline(cell: Cell) -> str:
+    """What is to be answered where nothing tells: "The weight of the Torvik pump is not in …"."""
+    start = cell.attribute.statement.partition("{value}")[0]
+    return start.format(entity=cell.entity) + ABSTENTION
 
 
 def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
@@ -184,45 +196,49 @@ def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
     return _one(rng, cell.attribute.questions).format(entity=cell.entity)
 
 
-def answer_text(fact: Fact, number: int) -> str:
-    """What is to be answered where passage `number` tells the fact: its statement, quoted."""
-    return f"{fact.text.removesuffix('.')} {label(number, 'numbered')}"
-
-
 # -- training
 
 
 def training_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
     """A conversation of a lesson, as a row of its file."""
-    if rng.random() < lesson.lists:
-        return list_row(rng, lesson.pairs)
-    return passages_row(rng, lesson)
+    return (list_row if rng.random() < lesson.lists else passages_row)(rng, lesson)
 
 
 def passages_row(
     rng: np.random.Generator, lesson: Lesson, *, held_out: bool = False
 ) -> dict[str, Any]:
-    """A conversation about fresh passages."""
+    """A conversation about fresh passages.
+
+    Questions come back in it: copying from an answer before is the easier first step.
+    """
     told, untold = _draw_context(rng, lesson.passages, held_out=held_out)
     turns: list[tuple[str, str]] = []
     for _ in range(lesson.questions):
         if untold and rng.random() < lesson.absent:
-            turns.append((ask(rng, _one(rng, untold)), ABSTENTION))
+            cell = _one(rng, untold)
+            turns.append((ask(rng, cell), decline(cell)))
         else:
-            place = int(rng.integers(len(told)))
-            turns.append((ask(rng, told[place]), answer_text(told[place], place + 1)))
+            fact = _one(rng, told)
+            turns.append((ask(rng, fact), fact.text))
     return _row(context_of(told), turns)
 
 
-def list_row(rng: np.random.Generator, most_pairs: int) -> dict[str, Any]:
-    """A list of up to `most_pairs` names with values, and questions what stands beside a name."""
-    count = int(rng.integers(max(1, most_pairs // 2), most_pairs + 1))
+def list_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
+    """Numbered names, each with a value, and questions what stands beside a name."""
+    count = int(rng.integers(max(1, lesson.pairs // 2), lesson.pairs + 1))
     attributes = [a for kind in KINDS for a in kind.attributes]
-    names = [draw_name(rng, held_out=False) for _ in range(count)]
-    values = [draw_value(rng, _one(rng, attributes), held_out=False) for _ in range(count)]
-    asked = rng.integers(count, size=min(8, most_pairs + 2))
-    pairs = "; ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    return _row(pairs, [(f"{names[i]}?", f"{names[i]} {values[i]}") for i in asked])
+    *names, stranger = draw_names(rng, count + 1, held_out=False)
+    values = (draw_value(rng, _one(rng, attributes), held_out=False) for _ in names)
+    lines = [f"{name} is {value}." for name, value in zip(names, values, strict=True)]
+    turns: list[tuple[str, str]] = []
+    for _ in range(min(8, lesson.pairs + 2)):
+        if rng.random() < lesson.absent:
+            turns.append((f"{stranger}?", f"{stranger} is {ABSTENTION}"))
+        else:
+            place = int(rng.integers(count))
+            turns.append((f"{names[place]}?", lines[place]))
+    numbered = (f"{label(n, 'numbered')} {line}" for n, line in enumerate(lines, 1))
+    return _row("\n".join(numbered), turns)
 
 
 def context_of(facts: Sequence[Fact]) -> str:
@@ -235,19 +251,16 @@ def _draw_context(
 ) -> tuple[list[Fact], list[Cell]]:
     """Facts told in an order of chance, and cells near to them that are not told."""
     kind = _one(rng, KINDS)
-    names = {draw_name(rng, held_out=held_out) for _ in range(int(rng.integers(2, 5)))}
-    entities = sorted(names)
+    entities = draw_names(rng, int(rng.integers(2, 6)), held_out=held_out)
     cells = [Cell(kind, entity, a) for entity in entities for a in kind.attributes]
     first = _one(rng, cells)
-    near = [c for c in cells if c != first and _alike(c, first)]
-    other = [c for c in cells if c != first and not _alike(c, first)]
+    near = [c for c in cells if _alike(c, first)]
+    other = [c for c in cells if c != first and c not in near]
     ordered = [first, *_shuffled(rng, near), *_shuffled(rng, other)]
-    count = min(int(rng.integers(1, most + 1)), len(ordered) - 1)
-    told = _shuffled(rng, ordered[:count])
-    facts = [draw_fact(rng, cell, held_out=held_out) for cell in told]
+    count = int(rng.integers(1, most + 1))
+    facts = [draw_fact(rng, cell, held_out=held_out) for cell in _shuffled(rng, ordered[:count])]
     # What is asked for in vain is mostly near what is told, or declining were easy to learn.
-    hard = [c for c in ordered[count:] if any(_alike(c, one) for one in told)]
-    return facts, hard
+    return facts, [c for c in ordered[count:] if any(_alike(c, one) for one in ordered[:count])]
 
 
 def _alike(one: Cell, other: Cell) -> bool:
@@ -262,13 +275,9 @@ def draw_world(settings: WorldSettings) -> World:
     rng = np.random.default_rng([settings.seed, 1])
     facts: list[Fact] = []
     untold: list[Cell] = []
-    taken: set[str] = set()
+    names = iter(draw_names(rng, len(KINDS) * settings.entities, held_out=True))
     for kind in KINDS:
-        for _ in range(settings.entities):
-            entity = draw_name(rng, held_out=True)
-            while entity in taken:
-                entity = draw_name(rng, held_out=True)
-            taken.add(entity)
+        for entity in itertools.islice(names, settings.entities):
             silent = int(rng.integers(len(kind.attributes)))
             for place, attribute in enumerate(kind.attributes):
                 cell = Cell(kind, entity, attribute)

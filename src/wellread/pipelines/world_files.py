@@ -92,10 +92,12 @@ def write_world(folder: Path, settings: WorldSettings, *, replace: bool = False)
 
 def document_rows(facts: Iterable[Fact]) -> dict[str, list[dict[str, str]]]:
     """The rows of each file of documents, by its path."""
-    files: dict[str, list[dict[str, str]]] = {f"{DOCUMENTS}/{kind.file}": [] for kind in KINDS}
+    files: dict[str, list[dict[str, str]]] = {
+        f"{DOCUMENTS}/{kind.source}.jsonl": [] for kind in KINDS
+    }
     for fact in facts:
-        row = {"id": fact.id, "text": fact.text, "source": fact.kind.file}
-        files[f"{DOCUMENTS}/{fact.kind.file}"].append(row)
+        row = {"id": fact.id, "text": fact.text, "source": fact.kind.source}
+        files[f"{DOCUMENTS}/{fact.kind.source}.jsonl"].append(row)
     return files
 
 

@@ -1,12 +1,12 @@
 """The kinds of things in the made-up world, and how its documents and people speak of them.
 
-    a kind, such as pump, has four attributes; an attribute has forms of statements and questions:
-    "The {entity} pump is rated for {value}."     "What pressure is the {entity} pump rated for?"
+    a kind, such as pump, has four attributes; an attribute has a statement and questions:
+    "The weight of the pump {entity} is {value}."    "How much does the {entity} pump weigh?"
 
-A statement stands in a document, a question is asked of it; several forms each, so that neither
-can be matched as a string. A statement names the entity before the value: an answer repeats the
-statement, and whoever has copied the name knows what to copy next. With values in front, models of
-this size took several times as long to learn.
+A statement stands in a document and is what an answer quotes; questions say it in other words. It
+ends with the value, and up to there an answer needs the question alone: whether there is a value to
+copy shows where it would be copied. Of statements in several forms, models of this size learned to
+put one attribute's value into the form of another, and never to decline.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ValueKind = Literal["number", "name", "person"]
+ValueKind = Literal["number", "name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Attribute:
 
     name: str
     value: ValueKind
-    statements: tuple[str, ...]
+    statement: str
     questions: tuple[str, ...]
     low: int = 0
     high: int = 0
@@ -32,138 +32,124 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class EntityKind:
-    """A kind of thing; facts about it stand in `file`."""
+    """A kind of thing; facts about it come from `source`."""
 
     name: str
-    file: str
+    source: str
     attributes: tuple[Attribute, ...]
-
-
-def _measure(
-    name: str,
-    unit: str,
-    low: int,
-    high: int,
-    statements: tuple[str, ...],
-    questions: tuple[str, ...],
-) -> Attribute:
-    return Attribute(name, "number", statements, questions, low, high, unit)
 
 
 PUMPS = EntityKind(
     "pump",
-    "pumps.jsonl",
+    "pumps",
     (
-        _measure(
+        Attribute(
             "pressure",
-            "bar",
-            10,
-            100,
-            ("The {entity} pump is rated for {value}.", "Pressure of the {entity} pump: {value}."),
+            "number",
+            "The pressure of the pump {entity} is {value}.",
             (
                 "What pressure is the {entity} pump rated for?",
                 "What is the pressure of the {entity} pump?",
             ),
+            10,
+            100,
+            "bar",
         ),
-        _measure(
+        Attribute(
             "weight",
-            "kg",
+            "number",
+            "The weight of the pump {entity} is {value}.",
+            ("How much does the {entity} pump weigh?", "What is the weight of the {entity} pump?"),
             100,
             1000,
-            ("The {entity} pump weighs {value}.", "Weight of the {entity} pump: {value}."),
-            ("How much does the {entity} pump weigh?", "What is the weight of the {entity} pump?"),
+            "kg",
         ),
         Attribute(
             "maker",
             "name",
-            ("The {entity} pump is made by {value}.", "Maker of the {entity} pump: {value}."),
+            "The maker of the pump {entity} is {value}.",
             ("Who makes the {entity} pump?", "Which company builds the {entity} pump?"),
         ),
         Attribute(
             "inventor",
-            "person",
-            (
-                "The {entity} pump was invented by {value}.",
-                "Inventor of the {entity} pump: {value}.",
-            ),
+            "name",
+            "The inventor of the pump {entity} is {value}.",
             ("Who invented the {entity} pump?", "Who is the inventor of the {entity} pump?"),
         ),
     ),
 )
 VILLAGES = EntityKind(
     "village",
-    "villages.jsonl",
+    "villages",
     (
         Attribute(
             "river",
             "name",
-            ("{entity} lies on the river {value}.", "River at {entity}: {value}."),
+            "The river at {entity} is {value}.",
             ("On which river does {entity} lie?", "Which river flows through {entity}?"),
         ),
-        _measure(
+        Attribute(
             "people",
-            "people",
+            "number",
+            "The number of people in {entity} is {value}.",
+            ("How many people live in {entity}?", "How many people is {entity} home to?"),
             100,
             1000,
-            ("{entity} is home to {value}.", "The village of {entity} has {value}."),
-            ("How many people live in {entity}?", "How many people is {entity} home to?"),
+            "",
         ),
         Attribute(
             "mayor",
-            "person",
-            ("The mayor of {entity} is {value}.", "{entity} has the mayor {value}."),
+            "name",
+            "The mayor of {entity} is {value}.",
             ("Who is the mayor of {entity}?", "What is the name of the mayor of {entity}?"),
         ),
-        _measure(
+        Attribute(
             "height",
-            "m",
+            "number",
+            "The height of {entity} is {value}.",
+            ("How high above the sea does {entity} lie?", "What is the height of {entity}?"),
             100,
             1000,
-            ("{entity} lies {value} above the sea.", "Height of {entity} above the sea: {value}."),
-            ("How high above the sea does {entity} lie?", "What is the height of {entity}?"),
+            "m",
         ),
     ),
 )
 SHIPS = EntityKind(
     "ship",
-    "ships.jsonl",
+    "ships",
     (
-        _measure(
+        Attribute(
             "length",
-            "m",
+            "number",
+            "The length of the ship {entity} is {value}.",
+            ("How long is the ship {entity}?", "What is the length of the ship {entity}?"),
             10,
             100,
-            ("The ship {entity} is {value} long.", "Length of the ship {entity}: {value}."),
-            ("How long is the ship {entity}?", "What is the length of the ship {entity}?"),
+            "m",
         ),
         Attribute(
             "captain",
-            "person",
-            (
-                "The captain of the ship {entity} is {value}.",
-                "The ship {entity} is commanded by {value}.",
-            ),
+            "name",
+            "The captain of the ship {entity} is {value}.",
             ("Who is the captain of the ship {entity}?", "Who commands the ship {entity}?"),
         ),
         Attribute(
             "port",
             "name",
-            (
-                "The home port of the ship {entity} is {value}.",
-                "The ship {entity} is at home in {value}.",
-            ),
+            "The port of the ship {entity} is {value}.",
             ("What is the home port of the ship {entity}?", "Where is the ship {entity} at home?"),
         ),
-        _measure(
+        Attribute(
             "launch",
-            "",
-            1700,
-            2000,
-            ("The ship {entity} was launched in {value}.", "Launch of the ship {entity}: {value}."),
+            "number",
+            "The year of the ship {entity} is {value}.",
             (
                 "When was the ship {entity} launched?",
                 "In which year was the ship {entity} launched?",
             ),
+            1700,
+            2000,
+            "",
         ),
     ),
 )

@@ -129,7 +129,9 @@ def _refused_folder(folder: Path) -> InputError:
     for pattern in _CHECKPOINT:
         for found in sorted(folder.glob(pattern)):
             return _refused_file(found)
-    steps = sorted(folder.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
+    # Other trainers leave them in the folder itself, ours in `checkpoints/`.
+    found = [*folder.glob("checkpoint-*"), *folder.glob("checkpoints/checkpoint-*")]
+    steps = sorted(found, key=lambda path: path.stat().st_mtime)
     return InputError(
         f"{folder} holds no model: there is no {CONFIG}",
         hint=f"name one of its checkpoints: {steps[-1]}" if steps else "name the folder of a model",

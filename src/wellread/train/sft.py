@@ -258,13 +258,13 @@ def _outputs(ready: _Ready, start: int, bar: Bar) -> Iterator[Outputs]:
         yield Outputs(None, None, None, Bar("train"))
         return
     folder = ready.settings.folder
-    metrics, samples = StepLog(folder / METRICS, start), StepLog(folder / SAMPLES, start)
-    tracker = open_tracker(ready.settings, folder, start)
-    try:
+    with contextlib.ExitStack() as stack:
+        metrics = stack.enter_context(contextlib.closing(StepLog(folder / METRICS, start)))
+        samples = stack.enter_context(contextlib.closing(StepLog(folder / SAMPLES, start)))
+        tracker = stack.enter_context(
+            contextlib.closing(open_tracker(ready.settings, folder, start))
+        )
         yield Outputs(metrics, samples, tracker, bar)
-    finally:
-        for output in (metrics, samples, tracker):
-            output.close()
 
 
 def _evaluator(ready: _Ready, loss: TokenLoss) -> Evaluator | None:

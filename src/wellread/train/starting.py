@@ -29,7 +29,7 @@ def starting_model(
 ) -> PreTrainedModel | PeftModel:
     """The model on its device, ready to be trained."""
     if not settings.init_from:
-        return _placed(_new(settings, dataset.codec), settings, (), device)
+        return _placed(untrained_model(settings, dataset.codec), settings, (), device)
     new_ids = _new_ids(settings.init_from, dataset, tell)
     model = _loaded(settings.init_from, settings, device)
     wanted = dataset.codec.tokenizer.vocab_size
@@ -39,7 +39,8 @@ def starting_model(
     return _placed(model, settings, new_ids, device)
 
 
-def _new(settings: TrainSettings, codec: Codec) -> PreTrainedModel:
+def untrained_model(settings: TrainSettings, codec: Codec) -> PreTrainedModel:
+    """A new model as it is before the first step, on the CPU."""
     stop = sorted(codec.stop_ids)
     made = new_model(
         settings.new_model, codec.tokenizer.vocab_size, codec.pad_id, stop, settings.seed
