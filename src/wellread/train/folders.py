@@ -127,8 +127,8 @@ def _refused_folder(folder: Path) -> InputError:
     if any(folder.glob("*.gguf")):
         return _refused_file(next(iter(sorted(folder.glob("*.gguf")))))
     for pattern in _CHECKPOINT:
-        for found in sorted(folder.glob(pattern)):
-            return _refused_file(found)
+        for file in sorted(folder.glob(pattern)):
+            return _refused_file(file)
     # Other trainers leave them in the folder itself, ours in `checkpoints/`.
     found = [*folder.glob("checkpoint-*"), *folder.glob("checkpoints/checkpoint-*")]
     steps = sorted(found, key=lambda path: path.stat().st_mtime)
