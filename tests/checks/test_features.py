@@ -24,7 +24,9 @@ from wellread.checks.fitted import sigmoid
 from wellread.records import Chunk, Passage
 
 TEXT = "The pump runs at 67 psi and weighs 12 kg. Spare parts are kept in Leeds for ten years."
-WORDS = st.sampled_from("pump runs weighs spare parts kept Leeds years tulips bloom 67 12 99".split())
+WORDS = st.sampled_from(
+    "pump runs weighs spare parts kept Leeds years tulips bloom 67 12 99".split()
+)
 ANSWERS = st.lists(st.lists(WORDS, min_size=1, max_size=9), min_size=1, max_size=5).map(
     lambda sentences: " ".join(f"The {' '.join(words)}." for words in sentences)
 )

@@ -1,6 +1,6 @@
 """What every detector offers: a verdict on whether an answer rests on its passages.
 
-    check(question, passages, answer) -> Verdict      check_many(cases) -> [Verdict], in order
+check(question, passages, answer) -> Verdict      check_many(cases) -> [Verdict], in order
 """
 
 from __future__ import annotations

@@ -79,9 +79,7 @@ _PLAIN = (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, loop
 for _verb in _PLAIN:
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
 app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
-app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(
-    experiment
-)
+app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(experiment)
 app.command(name="prepare", context_settings={"token_normalize_func": with_hyphens})(prepare)
 app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
