@@ -56,16 +56,12 @@ OUT = ROOT / "src/wellread/checks/lexical_weights.json"
 DEMO = ROOT / "src/wellread/demo/documents"
 # Measures that speak against a claim, and such as speak for it, whatever the made answers say.
 _AGAINST = """
-    missing_anywhere missing_in_window missing_mass missing_mass_in_window missing_words
-    missing_run missing_tail missing_densest missing_heaviest missing_capitals negators_more
-    rule_number_differs rule_number_added rule_date_differs rule_date_added rule_name_differs
-    rule_name_added rule_negation before_missing after_missing answer_missing
-    missing in_finding missing_near missing_wider missing_in_window_near claim_logit
-    claim_logit_missing any
+    missing_anywhere missing_in_window missing_run missing_tail missing_densest missing_capitals
+    negators_more rule_number_differs rule_number_added rule_date_differs rule_date_added
+    rule_name_differs rule_name_added rule_negation before_missing after_missing answer_missing
+    in_finding missing_wider missing_in_window_near claim_logit claim_logit_missing top mean
 """
-_FOR = """
-    pairs_copied triples_copied copied_run order_kept cosine copied_left copied_right answer_copied
-"""
+_FOR = "order_kept cosine copied_left copied_right"
 AGAINST, FOR = frozenset(_AGAINST.split()), frozenset(_FOR.split())
 # What words can tell; a wrong answer that stands in the passage is for another check.
 PLANTED: tuple[ErrorKind, ...] = ("number", "date", "name", "unit", "negation", "addition",

@@ -58,7 +58,8 @@ def answer(request: ChatRequest) -> str:
 
 
 def answer_on_the_wire(request: Mapping[str, Any]) -> str:
-    return say(request["messages"][-1]["content"], 0)
+    asked = (message["content"] for message in request["messages"] if message["role"] == "user")
+    return say("\n".join(asked), 0)
 
 
 def say(user: str, repeat: int) -> str:

@@ -388,7 +388,7 @@ def test_a_calibration_is_found_by_folder_file_and_id_and_its_thresholds_are_tol
     curve = ((0.0, 0.1), (1.0, 0.9))
     buckets = tuple(
         Bucket(name, "platt", curve, threshold, 9, 9)
-        for name, threshold in (("short", 0.3), ("sentence", 0.5), ("long", 0.7))
+        for name, threshold in (("short", 0.5), ("sentence", 0.6), ("long", 0.7))
     )
     made = Calibration("lexical", version, Goal(), 0.2, buckets, {"gold": 9})
     monkeypatch.chdir(tmp_path)
@@ -399,7 +399,7 @@ def test_a_calibration_is_found_by_folder_file_and_id_and_its_thresholds_are_tol
         with open_detector("lexical", DetectorOptions(calibration=named)) as detector:
             report = check_file(path, detector)
         assert report.calibration == made.id
-        assert report.thresholds == (0.3, 0.3)
+        assert report.thresholds == (0.5, 0.5)
         assert report.outcomes["grounded"] == 1
         assert [one.verdict.spans[0].text for one in report.worst] == ["69"]
     with pytest.raises(InputError, match="no calibration there"):

@@ -5,8 +5,8 @@
 
 1. look the tokens of every clause that claims something up, and find its best window
 2. let the rules object (`findings`)
-3. measure: how much is missing (by weight, by count, in a row), how much is copied (pairs, runs,
-   order), what the rules found, where the claim stands, how it is worded
+3. measure: how much is missing (by weight, in a row, at the end), how much is copied (in order,
+   together), what the rules found, where the claim stands, how it is worded
 4. add what the neighbours look like: inventions come in groups
 
 The names of the columns are in `CLAIM_FEATURES` and `TOKEN_FEATURES`; the weights are fitted to
@@ -61,19 +61,12 @@ _CUE_PATTERNS = {name: re.compile(text, re.IGNORECASE) for name, text in _CUES.i
 _OWN = (
     "missing_anywhere",
     "missing_in_window",
-    "missing_mass",
-    "missing_mass_in_window",
-    "missing_words",
     "missing_run",
     "missing_tail",
     "missing_densest",
-    "missing_heaviest",
     "missing_capitals",
     "scattered",
     "soft_share",
-    "pairs_copied",
-    "triples_copied",
-    "copied_run",
     "order_kept",
     "cosine",
     "negators_more",
@@ -87,15 +80,12 @@ _PLACE = (
     "first",
     "last",
     "position",
-    "claims",
     "before_missing",
     "after_missing",
     "answer_missing",
-    "answer_copied",
 )
 CLAIM_FEATURES: tuple[str, ...] = (*_OWN, *_RULES, *_CUES, *_PLACE)
 TOKEN_FEATURES: tuple[str, ...] = (
-    "missing",
     "missing_in_window",
     "soft",
     "weight",
@@ -107,7 +97,6 @@ TOKEN_FEATURES: tuple[str, ...] = (
     "in_finding",
     "copied_left",
     "copied_right",
-    "missing_near",
     "missing_wider",
     "missing_in_window_near",
     "before_first_match",
@@ -115,7 +104,7 @@ TOKEN_FEATURES: tuple[str, ...] = (
     "claim_logit",
     "claim_logit_missing",
 )
-ANSWER_FEATURES: tuple[str, ...] = ("top", "second", "mean", "claims")
+ANSWER_FEATURES: tuple[str, ...] = ("top", "mean")
 
 
 class Claim(NamedTuple):
@@ -198,7 +187,6 @@ def _own(answer: str, sources: Sources, claim: Claim, asked: frozenset[str]) -> 
     lost = [one for one in counted if not one.match.keys]
     lost_mass = sum(one.weight * (1 - one.match.strength) for one in counted)
     there = sum(one.weight for one in counted) - (claim.window.weight if claim.window else 0.0)
-    copied = copied_pairs(looked, sources)
     gaps = [not one.match.keys and one.weight > 0 for one in looked]
     ours = sum(one.token.kind == "negator" for one in looked)
     theirs = sum(token.kind == "negator" for token in window)
@@ -206,19 +194,12 @@ def _own(answer: str, sources: Sources, claim: Claim, asked: frozenset[str]) -> 
     return [
         lost_mass / total,
         there / total,
-        math.log1p(lost_mass),
-        math.log1p(max(there, 0.0)),
-        math.log1p(len(lost)),
         math.log1p(_longest(gaps)),
         math.log1p(_tail(gaps)),
         _densest(gaps),
-        max((one.weight for one in lost), default=0.0),
         math.log1p(sum(answer[one.token.start].isupper() for one in lost)),
         (there - lost_mass) / total,
         sum(0 < one.match.strength < 1 for one in counted) / n,
-        sum(copied) / max(length - 1, 1),
-        sum(a and b for a, b in pairwise(copied)) / max(length - 2, 1),
-        (_longest(copied) + 1) / length if any(copied) else 0.0,
         _order_kept(looked, window) / length,
         _cosine(counted, window, sources),
         float(ours > theirs),
@@ -312,14 +293,11 @@ def _add_places(matrix: Matrix, claims: Sequence[Claim]) -> None:
     matrix[0, column["first"]] = 1.0
     matrix[-1, column["last"]] = float(count > 1)
     matrix[:, column["position"]] = np.arange(count) / count
-    matrix[:, column["claims"]] = math.log(count)
     mean = float(missing @ lengths / lengths.sum())
     before = np.concatenate(([mean], missing[:-1]))
     matrix[:, column["before_missing"]] = before
     matrix[:, column["after_missing"]] = np.concatenate((missing[1:], [mean]))
     matrix[:, column["answer_missing"]] = mean
-    copied = matrix[:, column["pairs_copied"]]
-    matrix[:, column["answer_copied"]] = float(copied @ lengths / lengths.sum())
 
 
 def token_matrix(
@@ -344,7 +322,6 @@ def token_matrix(
         token = one.token
         rows.append(
             [
-                missing[at],
                 away[at],
                 float(0 < one.match.strength < 1),
                 one.weight,
@@ -356,7 +333,6 @@ def token_matrix(
                 float(objected[at]),
                 float(at > 0 and copied[at - 1]),
                 float(at < len(copied) and copied[at]),
-                _near(missing, at, 1),
                 _near(missing, at, 3),
                 _near(away, at, 2),
                 float(at < first),
@@ -392,6 +368,4 @@ def _near(values: Sequence[float], at: int, reach: int) -> float:
 
 def answer_row(logits: Matrix) -> list[float]:
     """The columns of `ANSWER_FEATURES` from the logits of an answer's claims (at least one)."""
-    ranked = np.sort(logits)[::-1]
-    second = ranked[1] if len(ranked) > 1 else ranked[0]
-    return [float(ranked[0]), float(second), float(ranked.mean()), math.log(len(ranked))]
+    return [float(logits.max()), float(logits.mean())]

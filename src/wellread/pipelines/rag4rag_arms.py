@@ -13,6 +13,7 @@ helps it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -137,7 +138,8 @@ async def _repaired(asked: Asked, passages: tuple[Passage, ...], place: Workplac
         made = _with(made, answer, refused)
         if is_declined(answer.text):
             return replace(made, action="declined")
-        problem = _problem(asked.question, passages, answer.text, place)
+        # A judge asks a model as well: on a thread, so that other questions go on.
+        problem = await asyncio.to_thread(_problem, asked.question, passages, answer.text, place)
         if not problem:
             return replace(made, action="repaired" if refused else "kept")
         refused.append(Refused(answer.text, problem))
