@@ -333,3 +333,13 @@ def test_gold_answers_are_told_from_others_of_their_paragraph(language: str) -> 
 def _overlap(one: str, other: str) -> bool:
     a, b = (" ".join(re.findall(r"\w+", text.casefold())) for text in (one, other))
     return a in b or b in a
+
+
+def test_a_part_of_a_date_stands_where_the_whole_date_does() -> None:
+    text = "The test began on January 27, 1967. Ada Byron drew the pump in Lund."
+    passages = [passage(text)]
+    check = ShortAnswerDetector().examine("When did the test begin?", passages, "January 27")
+    assert check.supported == 1.0
+    assert check.verdict.outcome == "grounded"
+    elsewhere = ShortAnswerDetector().check("Who drew the pump?", passages, "January 27")
+    assert "is a date" in elsewhere.reason

@@ -84,7 +84,7 @@ def measure(question: str, sources: Sources, answer: str) -> Answered:
     rows = (
         _measured(fields, field, place, (suits, repeats), expected.head, weights)
         for field in fields
-        for place in places(field.ground, said)
+        for place in places(field.ground, [_as_found(token, sources) for token in said])
     )
     about = max((float(f.inside.max()) for f in fields), default=0.0)
     return Answered(expected, found, repeats, about, tuple(rows))
@@ -93,6 +93,11 @@ def measure(question: str, sources: Sources, answer: str) -> Answered:
 def content(text: str, language: str) -> list[Token]:
     """The tokens of `text` that can be looked up."""
     return [token for token in tokenise(text, language) if token.kind != "negator"]
+
+
+def _as_found(token: Token, sources: Sources) -> Token:
+    """A date under the keys of those in the passages that say it: "January 27" stands in 1967."""
+    return token._replace(keys=sources.match(token).keys or token.keys) if token.dates else token
 
 
 def _keys(tokens: Sequence[Token]) -> frozenset[str]:

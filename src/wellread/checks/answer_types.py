@@ -336,7 +336,7 @@ WANTED_NAMES: Mapping[Wanted, str] = {
     "kind": "a kind of thing", "name": "a name", "thing": "a thing",
 }  # fmt: skip
 SHAPE_NAMES: Mapping[Shape, str] = {
-    "number": "a number", "year": "a year", "date": "a time", "percent": "a percentage",
+    "number": "a number", "year": "a year", "date": "a date", "percent": "a percentage",
     "money": "a sum of money", "measure": "an amount", "name": "a name", "words": "no name",
     "clause": "a clause", "yes_no": "a yes or a no",
 }  # fmt: skip
