@@ -343,3 +343,11 @@ def test_a_part_of_a_date_stands_where_the_whole_date_does() -> None:
     assert check.verdict.outcome == "grounded"
     elsewhere = ShortAnswerDetector().check("Who drew the pump?", passages, "January 27")
     assert "is a date" in elsewhere.reason
+
+
+def test_where_a_second_answer_cannot_be_had_the_words_decide() -> None:
+    passages = [passage(BRIDGE)]
+    silent = ShortAnswerDetector(ask_again=lambda question, passages: None)
+    check = silent.examine("Who drew the bridge?", passages, "Ada Byron")
+    assert check == ShortAnswerDetector().examine("Who drew the bridge?", passages, "Ada Byron")
+    assert check.agreement is None

@@ -344,7 +344,7 @@ def test_a_judge_is_asked_once_and_its_replies_are_kept(tmp_path):
         ("encoder:", "encoder needs the folder of a model"),
         ("encoder", "encoder needs the folder of a model"),
         ("encoder:/nowhere", "no such folder"),
-        ("judge", "judge asks a model, and none is named"),
+        ("judge", "judge takes a model, and none is named"),
     ],
 )
 def test_a_detector_that_cannot_be_opened_says_why(name, said):
@@ -404,4 +404,38 @@ def test_a_calibration_is_found_by_folder_file_and_id_and_its_thresholds_are_tol
         assert [one.verdict.spans[0].text for one in report.worst] == ["69"]
     with pytest.raises(InputError, match="no calibration there"):
         with open_detector("lexical", DetectorOptions(calibration=Path("other"))):
+            pass
+
+
+def test_a_second_answer_settles_what_words_leave_open(tmp_path):
+    """Two people stand as near to what is asked; a model that reads knows which one is meant."""
+    text = "Ada Byron and Carl Roth met at the pump, which one of them had drawn."
+    rows = [
+        {"question": "Who drew the pump?", "contexts": [text], "answer": name}
+        for name in ("Ada Byron", "Carl Roth")
+    ]
+    path = write(tmp_path / "a.jsonl", rows)
+    known = [one.case for one in cases(path)]
+    with open_detector("answer") as detector:
+        alone = [verdict.score for verdict in detector.check_many(known)]
+    for at, said in enumerate(("Ada Byron", "Carl Roth")):
+        with LoopbackServer(lambda request, said=said: said) as server:
+            options = DetectorOptions(
+                ask_again=True,
+                endpoint=Endpoint(base_url=server.base_url, model="m"),
+                journal=tmp_path / f"{said}.sqlite",
+            )
+            with open_detector("answer", options) as detector:
+                verdicts = detector.check_many(known)
+        assert verdicts[0].version.startswith("answer-1 m ")
+        assert verdicts[at].score > alone[at]
+        assert verdicts[1 - at].score < alone[1 - at]
+
+
+def test_only_the_detector_of_short_answers_asks_again():
+    with pytest.raises(InputError, match="compares with no second answer"):
+        with open_detector("lexical", DetectorOptions(ask_again=True)):
+            pass
+    with pytest.raises(InputError, match="asking again takes a model, and none is named"):
+        with open_detector("answer", DetectorOptions(ask_again=True)):
             pass

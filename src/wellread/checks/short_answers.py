@@ -19,6 +19,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -39,7 +40,9 @@ from wellread.records import Evidence, Outcome, Passage, SentenceCheck, Span, Ve
 
 DETECTOR = "answer"
 FILE = "short_answer_weights.json"
-AskAgain = Callable[[str, Sequence[Passage]], str]
+AskAgain = Callable[[str, Sequence[Passage]], str | None]
+# So many second answers are asked for at a time.
+_AT_A_TIME = 16
 
 _LEAD = re.compile(
     r"^\W*(?:(?:the|an) (?:short |final |correct )?answer (?:is|was|would be)|answer|antwort|"
@@ -114,8 +117,9 @@ class ShortCheck:
 class ShortAnswerDetector:
     """Says whether a short answer is in the passages and answers the question.
 
-    `ask_again` answers a question from passages, such as a model does. `text_detector` judges what
-    the answer's words alone can't settle, and all longer answers.
+    `ask_again` answers a question from passages, such as a model does, or gives None; `asked` names
+    it in the version. It is called from several threads. `text_detector` judges what the answer's
+    words alone can't settle, and all longer answers.
 
     >>> from wellread.records import Chunk, Passage
     >>> text = "Ada Byron drew the pump in 1960. Carl Roth tested the valve in 1974."
@@ -137,11 +141,13 @@ class ShortAnswerDetector:
         *,
         text_detector: Detector | None = None,
         ask_again: AskAgain | None = None,
+        asked: str = "",
         weights: Weights | None = None,
     ) -> None:
         self.settings = settings or ShortAnswerSettings()
         self.text_detector = text_detector or LexicalDetector()
         self.weights = weights or shipped_weights()
+        self.version = f"{self.weights.version} {asked}".strip()
         self._ask_again = ask_again
 
     def check(self, question: str, passages: Sequence[Passage], answer: str) -> Verdict:
@@ -149,8 +155,11 @@ class ShortAnswerDetector:
         return self.examine(question, passages, answer).verdict
 
     def check_many(self, cases: Iterable[Case]) -> list[Verdict]:
-        """A verdict for every case, in order."""
-        return [self.check(*case) for case in cases]
+        """A verdict for every case, in order; second answers are asked for at the same time."""
+        if self._ask_again is None:
+            return [self.check(*case) for case in cases]
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            return list(pool.map(lambda case: self.check(*case), cases))
 
     def is_short(self, answer: str) -> bool:
         """Whether `answer` has few words; in scripts without spaces, few pairs of characters."""
@@ -226,6 +235,8 @@ class ShortAnswerDetector:
         if self._ask_again is None:
             return None
         again = self._ask_again(question, passages)
+        if again is None:
+            return None
         if declines(again) == "whole":
             return 0.0
         return token_f1(again[slice(*core_span(again))], [answer], language or "en")
@@ -297,7 +308,7 @@ class ShortAnswerDetector:
             evidence,
             sentences,
             self.settings.threshold,
-            self.weights.version,
+            self.version,
         )
 
 

@@ -101,12 +101,16 @@ def check_file(
         bool,
         typer.Option("--fill-gaps", help="Let rules speak where an encoder is half sure."),
     ] = False,
+    ask_again: Annotated[
+        bool,
+        typer.Option("--ask-again", help="answer: compare with what a model answers."),
+    ] = False,
     device: Annotated[str, typer.Option(help="Of an encoder: auto, cpu or cuda.")] = "auto",
     config: Annotated[
-        Path | None, typer.Option(help="A wellread.yaml: its models.large judges.")
+        Path | None, typer.Option(help="A wellread.yaml: its models.large is asked.")
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", help="A server whose model judges.")
+        str | None, typer.Option("--base-url", help="A server whose model is asked.")
     ] = None,
     api_model: Annotated[
         str | None, typer.Option("--api-model", help="Its model; needed where it has several.")
@@ -140,6 +144,7 @@ def check_file(
         threshold=threshold,
         calibration=calibration,
         fill_gaps=fill_gaps,
+        ask_again=ask_again,
         device=device,
         endpoint=_endpoint(config, base_url, api_model, api_key_env),
         journal=target.with_suffix(".journal.sqlite"),

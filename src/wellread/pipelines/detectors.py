@@ -1,7 +1,8 @@
 """Detectors by name, opened with what they need.
 
 lexical            the built-in one: no model
-answer             the same, and short answers also against what the question asks for
+answer             the same, and short answers also against what the question asks for, or with
+                   a model at hand against what it answers from the same passages
 encoder:FOLDER     a token-classification model of a folder
 judge              a language model behind an endpoint
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,14 +24,17 @@ from wellread.checks.gaps import GapFilled
 from wellread.checks.lexical import LexicalDetector, LexicalSettings
 from wellread.checks.short_answers import ShortAnswerDetector, ShortAnswerSettings
 from wellread.engine.calls import open_model
-from wellread.errors import InputError
+from wellread.errors import EndpointError, InputError, ModelError
+from wellread.llm.chat import ChatModel, Sampling
 from wellread.llm.endpoint import Endpoint
+from wellread.records import Passage
 from wellread.storage.journal import Journal
 
 CALIBRATIONS = Path("calibrations")
 DETECTORS = ("lexical", "answer", "encoder:FOLDER", "judge")
 _END = 1e-9
 _SURE = 0.8
+_ANSWER_TOKENS = 300
 T = TypeVar("T")
 
 
@@ -40,13 +44,15 @@ class DetectorOptions:
 
     `threshold` is the score from which an answer is grounded, None for the detector's own.
     `calibration` is the folder or file of one, or its id below `calibrations/`. `fill_gaps` lets
-    rules speak where an encoder is half sure. `endpoint` and `journal`, a file that keeps replies,
-    belong to the judge; `prompts` is a folder of prompts used in place of ours.
+    rules speak where an encoder is half sure. `ask_again` has short answers compared with those of
+    a model. `endpoint` and `journal`, a file that keeps replies, belong to that model and to the
+    judge; `prompts` is a folder of prompts used in place of ours.
     """
 
     threshold: float | None = None
     calibration: Path | None = None
     fill_gaps: bool = False
+    ask_again: bool = False
     device: str = "auto"
     endpoint: Endpoint | None = None
     journal: Path | None = None
@@ -81,10 +87,15 @@ def _calibration_place(named: Path) -> Path:
 @contextlib.contextmanager
 def _opened(name: str, options: DetectorOptions) -> Iterator[Detector]:
     kind, _, folder = name.partition(":")
+    if options.ask_again and kind != "answer":
+        raise InputError(
+            f"{name} compares with no second answer", hint="it is the detector answer that does"
+        )
     if kind == "lexical" and not folder:
         yield _lexical(options)
     elif kind == "answer" and not folder:
-        yield _answer(options)
+        with _answer(options) as answer:
+            yield answer
     elif kind == "encoder":
         yield _encoder(folder, options)
     elif kind == "judge" and not folder:
@@ -107,12 +118,31 @@ def _lexical(options: DetectorOptions) -> LexicalDetector:
     return LexicalDetector(LexicalSettings(threshold=_inside(threshold)))
 
 
-def _answer(options: DetectorOptions) -> ShortAnswerDetector:
+@contextlib.contextmanager
+def _answer(options: DetectorOptions) -> Iterator[ShortAnswerDetector]:
+    settings = ShortAnswerSettings()
+    if options.threshold is not None:
+        settings = ShortAnswerSettings(threshold=_inside(options.threshold))
     text = _lexical(options)
-    if options.threshold is None:
-        return ShortAnswerDetector(text_detector=text)
-    settings = ShortAnswerSettings(threshold=_inside(options.threshold))
-    return ShortAnswerDetector(settings, text_detector=text)
+    if not options.ask_again:
+        yield ShortAnswerDetector(settings, text_detector=text)
+        return
+    from wellread.synthesis.answering import ModelAnswerer
+
+    with _served("asking again", options) as (model, loop):
+        sampling = Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS)
+        answerer = ModelAnswerer.with_prompts(model, options.prompts, sampling)
+
+        def ask_again(question: str, passages: Sequence[Passage]) -> str | None:
+            try:
+                return loop.run(answerer.answer(question, passages)).text
+            except EndpointError:
+                raise
+            except ModelError:
+                return None  # the words have to do
+
+        asked = f"{model.name} {answerer.prompt.fingerprint}"
+        yield ShortAnswerDetector(settings, text_detector=text, ask_again=ask_again, asked=asked)
 
 
 def _encoder(folder: str, options: DetectorOptions) -> Detector:
@@ -131,28 +161,32 @@ def _encoder(folder: str, options: DetectorOptions) -> Detector:
 
 @contextlib.contextmanager
 def _judge(options: DetectorOptions) -> Iterator[Detector]:
-    """The judge, its client and its journal on a thread of their own.
-
-    So it answers within a running event loop too.
-    """
     from wellread.checks.judge import PROMPT, JudgeDetector, JudgeSettings
     from wellread.synthesis.prompting import load_prompt
 
-    if options.endpoint is None:
-        raise InputError(
-            "judge asks a model, and none is named",
-            hint="add --base-url http://localhost:8000/v1 --api-model NAME",
-        )
-    endpoint = options.endpoint
     prompt = load_prompt(PROMPT, options.prompts)
     settings = JudgeSettings()
     if options.threshold is not None:
         settings = JudgeSettings(threshold=_inside(options.threshold))
+    with _served("judge", options) as (model, loop):
+        yield JudgeDetector(model, prompt, settings, loop.run)
+
+
+@contextlib.contextmanager
+def _served(what: str, options: DetectorOptions) -> Iterator[tuple[ChatModel, _Loop]]:
+    """A model, its client and its journal on a thread of their own.
+
+    So a detector answers within a running event loop too.
+    """
+    if options.endpoint is None:
+        raise InputError(
+            f"{what} takes a model, and none is named",
+            hint="add --base-url http://localhost:8000/v1 --api-model NAME",
+        )
     with Journal(options.journal or Path("judge.sqlite")) as journal, _Loop() as loop:
         held = contextlib.AsyncExitStack()
         try:
-            model = loop.run(held.enter_async_context(open_model(endpoint, journal)))
-            yield JudgeDetector(model, prompt, settings, loop.run)
+            yield loop.run(held.enter_async_context(open_model(options.endpoint, journal))), loop
         finally:
             loop.run(held.aclose())
 
