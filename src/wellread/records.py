@@ -199,11 +199,28 @@ class Span:
     text: str
     category: str
     reason: str
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceCheck:
+    """``answer[start:end]``, the probability that it is supported, and its best evidence."""
+
+    start: int
+    end: int
+    probability: float
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found. `score` is the estimated probability that the answer is supported."""
+    """What a check found. `score` is the estimated probability that the answer is supported.
+
+    An answer is grounded from the score `threshold` on. `detector` names who checked and
+    `version` its weights; `calibration` is the id of the calibration that turned raw scores into
+    probabilities and chose the threshold, "" where there was none. A span's `probability` is that
+    of being unsupported.
+    """
 
     outcome: Outcome
     score: float
@@ -211,15 +228,23 @@ class Verdict:
     reason: str = ""
     spans: tuple[Span, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    sentences: tuple[SentenceCheck, ...] = ()
+    threshold: float = 0.0
+    version: str = ""
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionAnswer:
-    """A question and what to answer: the reasoning is said first, the answer after it."""
+    """A question and what to answer: the reasoning is said first, the answer after it.
+
+    With `learn` false it is only read, such as a mistake that the next turn corrects.
+    """
 
     question: str
     answer: str
     reasoning: str = ""
+    learn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

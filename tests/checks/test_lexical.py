@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wellread.checks.detector import Case
 from wellread.checks.evidence import Match, Sources, read_sources
-from wellread.checks.lexical import Case, LexicalDetector, LexicalSettings
+from wellread.checks.fitted import shipped_weights, weights_from
+from wellread.checks.lexical import LexicalDetector, LexicalSettings
+from wellread.errors import InputError
 from wellread.records import Chunk, Passage, Verdict
 
 RAGTRUTH = Path(__file__).parents[2] / "../shared/data/ragtruth/qa_train.jsonl"
@@ -298,6 +301,10 @@ def test_any_text_is_judged_and_spans_lie_in_the_answer(
     passages = [passage(text, f"{n}.md", "", n + 1) for n, text in enumerate(texts)]
     verdict = DETECTOR.check(question, passages, answer)
     assert 0.0 <= verdict.score <= 1.0
+    for one, other in itertools.pairwise(verdict.spans):
+        assert one.start <= other.start
+    if verdict.sentences:
+        assert (verdict.outcome == "grounded") == (verdict.score >= verdict.threshold)
     for span in verdict.spans:
         assert 0 <= span.start < span.end <= len(answer)
         assert answer[span.start : span.end] == span.text
@@ -371,11 +378,108 @@ def test_the_best_window_covers_as_much_as_a_search_through_all(
     assert (window.weight if window else 0.0) == pytest.approx(slow_best(sources, wanted))
 
 
-def test_settings_change_what_is_let_through() -> None:
+def test_the_threshold_changes_what_is_let_through() -> None:
     answer = "The pump hums gently and cheers up lonely gardeners at night."
-    lenient = LexicalDetector(LexicalSettings(free_share=0.9, full_share=1.0, at_risk=0.95))
+    lenient = LexicalDetector(LexicalSettings(threshold=0.001))
+    strict = LexicalDetector(LexicalSettings(threshold=0.999))
     assert check(answer).outcome == "ungrounded"
     assert lenient.check("", [passage(MANUAL)], answer).outcome == "grounded"
+    paraphrase = "Spare parts are stored in Leeds for a decade."
+    assert check(paraphrase).outcome == "grounded"
+    assert strict.check("", [passage(MANUAL)], paraphrase).outcome != "grounded"
+
+
+def test_a_made_up_source_is_never_grounded_however_low_the_threshold() -> None:
+    lenient = LexicalDetector(LexicalSettings(threshold=0.001))
+    verdict = lenient.check("", [passage(MANUAL)], "The pump weighs 12 kg (handbook.pdf).")
+    assert verdict.outcome == "partial"
+    assert verdict.score < verdict.threshold
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "It does not run at 67 psi.",
+        "does not run at 67 psi",
+        "Not 67 psi.",
+        "The pump never runs at 67 psi.",
+        "The housing may be opened while the motor is warm.",
+        "Yes, it can be opened while the motor is warm.",
+    ],
+)
+def test_a_turned_negation_is_not_supported_by_the_same_words(answer: str) -> None:
+    verdict = check(answer)
+    assert verdict.outcome == "ungrounded"
+    assert verdict.spans[0].category == "contradiction/negation"
+
+
+@pytest.mark.parametrize(
+    ("answer", "span", "instead"),
+    [
+        ("The pump runs at 67 bar.", "67 bar", "67 psi"),
+        ("The pump weighs 12 litres.", "12 litres", "12 kg"),
+        ("Spare parts are kept in Leeds for ten months.", "ten months", "ten years"),
+    ],
+)
+def test_a_number_of_another_unit_is_named(answer: str, span: str, instead: str) -> None:
+    verdict = check(answer)
+    assert only_span(verdict) == (span, "contradiction/numerical")
+    assert verdict.reason == f"{span} is not in the passages, which have {instead}"
+
+
+@pytest.mark.parametrize("answer", ["It weighs 12 kilograms.", "It weighs 12kg.", "It is 12-kg."])
+def test_a_unit_counts_as_the_same_however_it_is_written(answer: str) -> None:
+    assert check(answer).outcome == "grounded"
+
+
+def test_an_answer_that_only_repeats_the_question_is_unscored() -> None:
+    verdict = check("The Zephyrine hums.", question="Does the Zephyrine hum?")
+    assert verdict.outcome == "unscored"
+
+
+def test_every_claim_has_a_probability_and_its_evidence() -> None:
+    answer = "Here is what I found:\nIt weighs 12 kg. Its paint was mixed by monks in Bavaria."
+    verdict = check(answer)
+    first, second = verdict.sentences
+    assert answer[first.start : first.end] == "It weighs 12 kg."
+    assert first.probability > 0.8 > 0.2 > second.probability
+    assert first.evidence is not None
+    assert MANUAL[first.evidence.start : first.evidence.end].endswith("weighs 12 kg.")
+    assert verdict.version
+    assert verdict.score < verdict.threshold
+
+
+def test_an_invented_clause_is_marked_and_the_true_one_before_it_is_not() -> None:
+    answer = (
+        "The pump runs at 67 psi and weighs 12 kg, which makes it popular with hobby gardeners "
+        "who value quiet tools."
+    )
+    (span,) = check(answer).spans
+    assert span.text.endswith("popular with hobby gardeners who value quiet tools.")
+    assert "12 kg" not in span.text
+    assert span.reason == "not in the passages: popular, hobby, gardeners, value, …"
+    assert 0.3 < span.probability <= 1
+
+
+def test_words_that_stand_in_other_connections_are_called_relational() -> None:
+    texts = (
+        "Brass valves leak under heavy frost. The tank is rinsed with plain water every spring.",
+        "Copper pipes are joined by soldering. Gardeners trim hedges in autumn with long shears.",
+    )
+    passages = [passage(text, f"{n}.md", rank=n + 1) for n, text in enumerate(texts)]
+    strict = LexicalDetector(LexicalSettings(threshold=0.999))
+    verdict = strict.check("", passages, "Copper valves trim hedges in spring with plain frost.")
+    assert {span.category for span in verdict.spans} == {"contradiction/relational"}
+    assert "together with the rest" in verdict.spans[0].reason
+
+
+def test_weights_of_other_measures_are_refused_with_the_command_to_type() -> None:
+    data = shipped_weights().to_dict()
+    assert weights_from(data).to_dict() == data
+    data["claim"]["features"][0] = "lucky_number"
+    with pytest.raises(InputError, match=r"lucky_number, missing_anywhere") as caught:
+        weights_from(data)
+    assert "tools/fit_lexical.py" in (caught.value.hint or "")
 
 
 # --- planted errors
@@ -558,7 +662,7 @@ def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
 
 @pytest.mark.real
 def test_hallucinated_answers_rank_above_faithful_ones() -> None:
-    """Measured on all 3,356 answers: AUROC .79; here on every sixth."""
+    """Measured on all 3,356 answers: AUROC .81; here on every sixth."""
     if not RAGTRUTH.exists():
         pytest.skip("no labelled answers here")
     rows = [json.loads(line) for line in RAGTRUTH.read_text("utf-8").splitlines()[::6]]
@@ -567,4 +671,4 @@ def test_hallucinated_answers_rank_above_faithful_ones() -> None:
         texts = [t.strip() for t in re.split(r"passage \d+:", row["passages"]) if t.strip()]
         passages = [passage(text, f"{n}", "en", n + 1) for n, text in enumerate(texts)]
         scores.append(1 - DETECTOR.check(row["question"], passages, row["response"]).score)
-    assert area(scores, [bool(row["labels"]) for row in rows]) > 0.75
+    assert area(scores, [bool(row["labels"]) for row in rows]) > 0.78

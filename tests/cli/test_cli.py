@@ -32,6 +32,8 @@ def wellread(folder: Path, *words: str, **environment: str) -> subprocess.Comple
 
 
 GROUPS = ("kb", "train")
+# A verb by itself, and a group.
+BOTH = ("check",)
 # What would take minutes is shortened.
 SHORTER = {
     "train sft": ["--max-iters", "1", "--samples", "0"],
@@ -50,7 +52,7 @@ def verbs() -> list[tuple[str, ...]]:
         return re.findall(r"(?m)^  ([a-z][a-z-]*)  ", shown.split("Commands:")[1])
 
     plain = [(verb,) for verb in listed() if verb not in GROUPS]
-    return [*plain, *((group, verb) for group in GROUPS for verb in listed(group))]
+    return [*plain, *((group, verb) for group in (*GROUPS, *BOTH) for verb in listed(group))]
 
 
 def example(verb: tuple[str, ...]) -> str:
@@ -72,9 +74,13 @@ def test_the_example_of_every_verb_works(tmp_path):
     write_corpus(tmp_path / "docs" / "guides", 3)
     (tmp_path / "docs" / "guides" / "old.md").write_text("The Old press weighs 99 kg. " * 3)
     write_corpus(tmp_path / "more_docs", 1, first=8)
+    write_corpus(tmp_path / "manuals", 4)
+    told = {"context": "Pump 4 was built in 1960.", "question": "When was pump 4 built?"}
+    (tmp_path / "questions.jsonl").write_text(json.dumps({**told, "answer": "1960"}))
     asked = {"query": "How heavy is the Brisk kiln?", "relevant_docs": ["guides/product0001.md"]}
     (tmp_path / "queries_train.jsonl").write_text(json.dumps(asked))
     order = ["read", "chunk", "init", "plan", "rag-data", "inspect", "doctor", "schema", "demo"]
+    order += ["check", "check calibrate", "experiment"]
     order += ["prepare", "train sft", "world", "measure", "loop"]
     order += ["kb build", "kb snapshot", "kb add", "kb search", "kb remove", "kb update", "kb info"]
     order += ["kb compare", "kb reindex", "kb doctor", "kb example", "kb eval", "chat"]

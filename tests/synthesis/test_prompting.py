@@ -10,7 +10,11 @@ VALUES = {
     "source": "cell.md",
     "heading": "Cell",
     "language": "en",
-    "passages": "Chunk 1",
+    "passages": "Chunk 1: The cell weighs 3 kg.",
+    "question": "How heavy is the cell?",
+    "answer": "4 kg",
+    "earlier": "4 kg",
+    "problem": "4 is not in the passages",
     "labels": "Chunk 1",
     "kind": "success",
     "pairs": 2,
@@ -20,7 +24,13 @@ VALUES = {
 
 
 def test_the_shipped_prompts_can_be_overridden_one_by_one(tmp_path):
-    assert prompt_names() == ("filter_chunk", "rag_question_answer")
+    assert prompt_names() == (
+        "answer_question",
+        "check_claims",
+        "filter_chunk",
+        "rag_answer_again",
+        "rag_question_answer",
+    )
     (tmp_path / "filter_chunk.jinja").write_text("=== user ===\nOnly {{ text }}\n")
     own = load_prompt("filter_chunk", tmp_path)
     assert [m.content for m in own.messages(**VALUES)] == ["Only The cell weighs 3 kg."]

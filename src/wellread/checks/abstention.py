@@ -23,6 +23,8 @@ Mark = Literal["declines", "meta", "claim"]
 # subject of a claim ("documents do not contain …") and need a sign that they do not.
 _STRONG = (
     r"(?:passages?|sources?|chunks?|context|excerpts?|snippets?|search results?|"
+    r"(?:materials?|documents?|texts?|information|data|files?) (?:that )?(?:i|we) (?:have|had|"
+    r"was given|were given|received)|"
     r"what (?:i|we) (?:was|were) given|(?:provided|given|available|retrieved|supplied|above|these|"
     r"present|your) (?:\w+ )?(?:documents?|texts?|materials?|articles?|information|data|files?))"
 )
@@ -36,16 +38,35 @@ _HOLDS = (
     r"(?:contain|include|provide|give|cover|list|offer|have(?! to)|hold|reveal|help|show|name|"
     r"settle)"
 )
-_NOT = r"(?:do not|does not|did not|don['’]t|doesn['’]t|didn['’]t|cannot|can['’]t|never)"
+_DO_NOT = r"(?:do not|does not|did not|don['’]t|doesn['’]t|didn['’]t|cannot|can['’]t)"
+_NOT = rf"(?:(?:{_DO_NOT}|never) )"
+# Said of sources these decline; said of "they" they may be claims ("They do not talk about it").
+_TREATS = (
+    r"(?:touch (?:up)?on|talk about|speak of|go into|cover (?:this|that|the) (?:topic|question|"
+    r"subject|matter|issue|point)|(?:allow|permit|support)(?: (?:me|us|any|an?|the|to|for))* "
+    r"(?:conclusion|answer|determin|say|tell))"
+)
 _HOW = r"(?:\w+ly )?"
 _CANNOT = (
-    r"(?:can ?not|can['’]t|could not|couldn['’]t|am (?:not able|unable) to|was unable to|"
-    r"(?:do|did)(?: not|n['’]t))"
+    r"(?:can ?not|can['’]t|could not|couldn['’]t|(?:am|was|were|are) (?:not able|unable) to|"
+    r"(?:was|were)n['’]t able to|['’](?:m|re) (?:not able|unable) to|(?:do|did)(?: not|n['’]t)|"
+    r"(?:have|had)(?: not|n['’]t)(?: been able to)?)"
 )
 _GAP = r"[^.!?;]"
+_BE_NOT = r"(?:is|are|was|were)(?: not|n['’]t)"
+_LITTLE = (
+    r"(?:not enough|n['’]t enough|no|insufficient|(?:a )?lack of|n['’]t any|not any|too little)"
+)
+_KIND_OF = (
+    r"(?:(?:enough|sufficient|any|specific|direct|relevant|further|clear|detailed|such|useful|more|"
+    r"explicit) )*"
+)
+_WHAT = r"(?:information|details?|mention|indication|answers?|hints?|clues?|reference|explanation)"
 _ENGLISH = (
-    rf"\b(?:{_SOURCES}|they|these)\b{_GAP}{{0,60}}\b{_NOT} {_HOW}{_SAYS}\b",
-    rf"\b{_STRONG}\b{_GAP}{{0,60}}\b{_NOT} {_HOW}{_HOLDS}\b",
+    rf"\b{_SOURCES}\b{_GAP}{{0,60}}\b{_NOT}{_HOW}{_SAYS}s?\b",
+    rf"\b(?:they|these)\b{_GAP}{{0,60}}\b{_DO_NOT} {_HOW}{_SAYS}\b",
+    rf"\b{_STRONG}\b{_GAP}{{0,60}}\b{_NOT}{_HOW}{_HOLDS}s?\b",
+    rf"\b{_SOURCES}\b{_GAP}{{0,40}}\b{_NOT}{_HOW}{_TREATS}",
     rf"\b(?:none|neither|nothing|no part)\b{_GAP}{{0,15}}\b(?:of|in)\b{_GAP}{{0,25}}\b{_STRONG}\b",
     rf"\bno {_STRONG}\b{_GAP}{{0,40}}\b(?:{_SAYS}s?|{_HOLDS}s?|available|given|found)\b",
     rf"\b(?:is|are|was|were)(?: not|n['’]t) (?:\w+ly )?(?:stated|mentioned|given|provided|included|"
@@ -55,19 +76,66 @@ _ENGLISH = (
     r"(?:is|are)(?: not|n['’]t) (?:\w+ly )?(?:sufficient|enough|helpful|relevant)|lacks?|fails? to|"
     r"(?:is|are) (?:insufficient|unrelated))\b",
     r"\b(?:is|are)(?: not|n['’]t) (?:\w+ly )?(?:mentioned|specified|stated)\W*$",
-    r"\b(?:not|n['’]t (?:\w+ )?|no|insufficient|lack of) ?(?:enough |sufficient |any |specific |"
-    r"direct |relevant |further |clear |detailed )*information\b",
-    rf"\b(?:i|we)\b{_GAP}{{0,20}}\b{_CANNOT} (?:\w+ )?(?:find|tell|say|see|answer|determine|know|"
-    r"locate|provide|give|have)\b",
+    rf"(?:^\W*(?:unfortunately,? |sorry,? )?|\b(?:there|i|we|{_SOURCES})\b{_GAP}{{0,40}}?)"
+    rf"\b(?:not|no|insufficient|lack of|n['’]t \w+)\W{{0,2}}{_KIND_OF}information\b"
+    r"(?! (?:may|must|shall|should|will|can|could|was|were|is given) )",
+    rf"^\W*(?:that|this|it|the answer){_GAP}{{0,20}}\bn(?:ot|['’]t) {_KIND_OF}information\b",
+    rf"\b{_SOURCES}\b(?: at hand| above| provided| given)?(?: \w+ly)? (?:makes?|made|"
+    rf"contains?|has|have|gives?|offers?|provides?|"
+    rf"includes?|holds?) (?:absolutely )?(?:no|not any) {_KIND_OF}{_WHAT}\b",
+    rf"\b(?:from|in|based on|with)\b{_GAP}{{0,20}}\b{_STRONG}\b{_GAP}{{0,20}}\b(?:cannot|can['’]t|"
+    r"could not|couldn['’]t) be (?:answered|determined|found|known|inferred|derived|said)\b",
+    rf"^\W*no {_KIND_OF}{_WHAT}\b{_GAP}{{0,40}}\b(?:in|from|among)\b{_GAP}{{0,10}}\b{_SOURCES}\W*$",
+    rf"^\W*nothing\b{_GAP}{{0,40}}\b(?:appears|stands|is (?:said|mentioned|stated|given|found))\b"
+    rf"{_GAP}{{0,20}}\b{_SOURCES}\b",
+    rf"\b(?:outside|beyond|not within) (?:of )?(?:the )?(?:scope|range|reach) of\b{_GAP}{{0,15}}"
+    rf"\b{_STRONG}\b",
+    rf"\b(?:information|detail|answer|fact)s?(?: \w+)? {_BE_NOT} (?:\w+ly )?(?:present|available|"
+    rf"included|contained|found)\b{_GAP}{{0,15}}\b{_SOURCES}\b",
+    r"\b(?:not|n['’]t) something (?:that )?(?:i|we) (?:can|could|am able to|are able to) (?:answer|"
+    r"say|tell|find|determine)\b",
+    rf"\b(?:no|not any) {_KIND_OF}{_WHAT}\b{_GAP}{{0,20}}\b(?:can|could) be (?:derived|found|"
+    rf"given|drawn|determined|inferred)\b{_GAP}{{0,30}}\b{_STRONG}\b",
+    rf"\b{_BE_NOT} something\b{_GAP}{{0,10}}\b{_SOURCES}\b{_GAP}{{0,10}}\b(?:talk|mention|cover|"
+    r"discuss|say|address|tell|speak|go)",
+    rf"^\W*(?:this |that |it )?(?:is )?(?:not|nowhere|never) (?:\w+ly )?(?:mentioned|stated|"
+    rf"specified|given|provided|found|available|covered|addressed|included|discussed)(?: anywhere)?"
+    rf" (?:in|by|from|among)\b{_GAP}{{0,20}}\b{_SOURCES}\b",
+    r"^\W*(?:the answer is |answer: )?(?:n/?a|unknown|unanswerable|unspecified|undetermined|"
+    r"not (?:available|answerable|specified|stated|mentioned|given|known|found)|no (?:idea|answer|"
+    r"data|results?|relevant information found|match(?:es)?)|unbekannt|unklar|nicht (?:bekannt|"
+    r"beantwortbar|angegeben|erwähnt|genannt|verfügbar)|k\. ?a\.)\W*$",
+    rf"\b(?:the|these|those|my|your|this|that) {_SOURCES} (?:\w+ ){{0,2}}?(?:is|are|remains?) "
+    r"(?:\w+ly )?(?:silent|unclear|vague|inconclusive)\b",
+    rf"\b(?:there is|there['’]s|there are|i have|we have)\b(?: \w+ly)? {_LITTLE} (?:detail|context|"
+    rf"data|evidence|material)s?\b{_GAP}{{0,30}}(?:\b{_STRONG}\b|\bto (?:say|tell|answer|know|"
+    r"determine)(?: this| that)?\W*$)",
+    rf"\b{_SOURCES} (?:\w+ )?(?:says?|tells?|states?|reveals?|contains?|has|have|"
+    rf"holds?) (?:us |me )?(?:nothing|"
+    r"(?:very )?little)\b",
+    r"^\W*(?:we|i) (?:are|were|am|was)(?: not|n['’]t) told\b",
+    rf"\b(?:it )?(?:remains|is|['’]s|stays) (?:unclear|open|unknown)\b{_GAP}{{0,6}}\bfrom\b"
+    rf"{_GAP}{{0,15}}\b{_SOURCES}\b",
+    rf"\b{_STRONG}\b{_GAP}{{0,20}}\b(?:leaves? out|omits?)\b",
+    rf"\b{_SOURCES} (?:\w+ )?fails? to {_SAYS}\b",
+    rf"\b(?:that|this|the|such|these) (?:detail|information|fact|point|answer|data|figure|name|"
+    rf"date|number)s? (?:\w+ )?(?:is|are) (?:missing|absent|lacking) (?:from|in)\b{_GAP}{{0,15}}"
+    rf"\b{_SOURCES}\b",
+    r"\b(?:i|we)(?: would|['’]d| will)? need (?:more|further|additional|other) (?:information|"
+    r"details?|context|documents?|sources?)\b",
+    r"\bi(?: am|['’]m) not (?:sure|certain)\b",
+    rf"\b(?:i|we)\b{_GAP}{{0,20}}{_CANNOT} (?:\w+ )?(?:find|found|tell|say|see|answer|"
+    rf"determine|know|"
+    r"confirm|verify|locate|located|provide|give|have)\b",
     r"\b(?:it is|it['’]s) (?:not (?:clear|stated|possible to (?:say|tell|determine|answer)|"
     r"specified|"
-    r"mentioned)|unclear|impossible to (?:say|tell|determine|answer))\b",
-    r"\bunable to (?:answer|determine|find|provide|locate)\b",
+    r"mentioned)|unclear|impossible to (?:say|tell|determine|answer|know))\b",
+    r"^\W*(?:unfortunately,? |sorry,? )?unable to (?:answer|determine|find|provide|locate)\b",
     rf"\b(?:cannot|can['’]t|could not) be (?:answered|determined|found) (?:from|in|based|"
     rf"with){_GAP}*"
     rf"\b{_STRONG}\b",
-    rf"\b(?:there is|there['’]s|there are|i have|i see|i find) (?:no|not any|"
-    rf"nothing)\b{_GAP}{{0,60}}"
+    rf"\b(?:there (?:is|are)(?:n['’]t any|)|there['’]s|i have|i see|i find)"
+    rf"(?: (?:no|not any|nothing)|(?<=any))\b{_GAP}{{0,60}}"
     rf"\b(?:{_STRONG}|mention|answer)\b",
     rf"\b(?:this|it|that|the answer) is (?:not|nowhere) (?:to be found )?(?:in|"
     rf"among) {_GAP}{{0,15}}"
@@ -86,6 +154,9 @@ _SAGEN = (
 )
 _GERMAN = (
     rf"\b(?:aus|in|laut)\b{_GAP}{{0,25}}\b{_QUELLEN}\b{_GAP}{{0,40}}\b{_KEINE}\b",
+    rf"^\W*(?:dazu|hierzu|darüber|hierüber|davon|(?:zu|"
+    rf"über){_GAP}{{3,40}})\b{_GAP}{{0,10}}\b{_SAGEN} "
+    rf"(?:der|die|das|dieser?|dieses) (?:text|{_QUELLEN}|dokumente?)\b{_GAP}{{0,20}}\b{_KEINE}\b",
     rf"\b{_QUELLEN}\b{_GAP}{{0,30}}\b{_SAGEN}\b{_GAP}{{0,30}}\b{_KEINE}\b",
     rf"\b{_QUELLEN}\b{_GAP}{{0,30}}\b(?:offen|schweigen|schweigt|reich(?:en|t) nicht)\b",
     rf"\b(?:keine|keiner|keines|kein) (?:der |dieser )?(?:\w+en )?{_QUELLEN}\b",
@@ -95,10 +166,14 @@ _GERMAN = (
     rf"\bich\b{_GAP}{{0,40}}\b{_KEINE}\b{_GAP}{{0,40}}\b(?:finden|gefunden|angaben?|sagen|"
     r"beantworten|information(?:en)?|antworten)\b",
     rf"\bich (?:kann|konnte|finde|weiß) {_GAP}{{0,50}}\b{_KEINE}\b",
+    rf"\b{_QUELLEN}\b{_GAP}{{0,20}}\bnicht zu (?:entnehmen|finden)\b",
+    r"\b(?:angaben|informationen) reichen\b[^.!?;]{0,40}\bnicht\b",
     rf"\b(?:lässt|lassen) sich\b{_GAP}{{0,60}}\bnicht (?:beantworten|sagen|feststellen|"
     rf"entnehmen)\b",
     r"\b(?:lässt|lassen) (?:das |dies |es )?offen\b|\bbleibt offen\b|\bist unklar\b",
-    r"\bkeine (?:angaben?|informationen?|antwort|hinweise?)\b",
+    rf"(?:^\W*(?:\w+ )?|\b(?:dazu|hierzu|darüber|hierüber|davon|ich|mir|uns|gibt es|{_QUELLEN}|"
+    rf"text|dokumente?n?|unterlagen)\b{_GAP}{{0,50}})\bkeine (?:angaben?|informationen?|antwort|"
+    r"hinweise?|auskunft|rede)\b",
 )
 _OTHERS = (
     r"\b(?:les (?:passages|sources|documents|textes)|le (?:texte|document|contexte))\b[^.!?;]{0,30}"
@@ -181,8 +256,11 @@ def clauses(answer: str, language: str = "") -> Iterator[tuple[int, int, Mark]]:
     """
     declined = False
     for start, end in answer_sentences(answer, language):
-        for at, stop in _parts(answer, start, end):
-            mark = _mark(answer[at:stop], declined)
+        parts = list(_parts(answer, start, end))
+        # "They discuss seals, but do not say who makes them": what comes before goes with it too.
+        about = declined or (len(parts) > 1 and bool(_DECLINES.search(answer[start:end])))
+        for at, stop in parts:
+            mark = _mark(answer[at:stop], about)
             declined = declined or mark == "declines"
             yield at, stop, mark
 

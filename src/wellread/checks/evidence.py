@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from wellread.checks.abstention import answer_sentences
@@ -44,10 +45,10 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One passage: its text in pieces."""
+    """One passage: its text in pieces, and the keys of tokens that follow one another."""
 
     pieces: tuple[Piece, ...]
-    keys: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
     dates: frozenset[Date]
 
 
@@ -80,9 +81,11 @@ def read_passage(text: str, language: str) -> Reading:
         while at < len(tokens) and tokens[at].start < end:
             at += 1
         pieces += _cut(start, end, tuple(tokens[first:at]))
-    keys = frozenset(k for token in tokens for k in token.keys)
+    pairs = frozenset(
+        (a, b) for one, other in pairwise(tokens) for a in one.keys for b in other.keys
+    )
     dates = frozenset(date for token in tokens for date in token.dates)
-    return Reading(tuple(pieces), keys, dates)
+    return Reading(tuple(pieces), pairs, dates)
 
 
 def _cut(start: int, end: int, tokens: tuple[Token, ...]) -> Iterable[Piece]:
@@ -100,6 +103,7 @@ class Sources:
     """The passages of one question, with lists of where each key stands.
 
     `names` are the keys of titles, headings and file names, which an answer may use as well.
+    `pairs` are the keys of tokens that follow one another.
     """
 
     passages: tuple[Passage, ...]
@@ -109,6 +113,7 @@ class Sources:
     where: Mapping[str, tuple[int, ...]]
     names: frozenset[str]
     dates: frozenset[Date]
+    pairs: frozenset[tuple[str, str]]
     _beginnings: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def match(self, token: Token) -> Match:
@@ -215,12 +220,14 @@ def read_sources(passages: Sequence[Passage]) -> Sources:
     owners: list[int] = []
     names: set[str] = set()
     dates: set[Date] = set()
+    pairs: set[tuple[str, str]] = set()
     for owner, passage in enumerate(kept):
         chunk = passage.chunk
         reading = read_passage(chunk.text, chunk.language or language)
         pieces += reading.pieces
         owners += [owner] * len(reading.pieces)
         dates |= reading.dates
+        pairs |= reading.pairs
         about = f"{chunk.title}\n{chunk.heading}\n{chunk.source}\n{chunk.document_id}"
         for token in tokenise(about, chunk.language or language):
             names |= token.keys
@@ -236,6 +243,7 @@ def read_sources(passages: Sequence[Passage]) -> Sources:
         {k: tuple(places) for k, places in where.items()},
         frozenset(names),
         frozenset(dates),
+        frozenset(pairs),
     )
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 from wellread.checks.evidence import Sources, Window
 from wellread.checks.lookup import Clause, Looked
 from wellread.checks.tokens import Token
+from wellread.checks.units import unit_after
 
 # Words that stand near one another in a clause and in its window belong together.
 _NEAR = 3
@@ -29,7 +30,8 @@ _MISPLACED_RISK = 0.7
 _LONGEST_ACRONYM = 8
 # A number that stands in more pieces than this may count anything.
 _COMMON_NUMBER = 50
-_RISKS = {"numerical": 0.9, "temporal": 0.9, "entity": 0.75, "negation": 0.7}
+# How often the rules are right, roughly, where they object.
+_RISKS = {"numerical": 0.75, "temporal": 0.75, "entity": 0.7, "negation": 0.7}
 
 
 # Words that deny, or make a denial depend on something, without a negator.
@@ -97,6 +99,10 @@ def _number(
                 f"{shown} stands elsewhere in the passages; here they have {there.shown(rival)}"
             )
             yield _finding(token, "contradiction/numerical", reason, _MISPLACED_RISK)
+        elif other := _other_unit(answer, sources, clause.tokens[at]):
+            end = unit_after(answer, token.end)[1]
+            reason = f"{answer[token.start : end]} is not in the passages, which have {other}"
+            yield Finding(token.start, end, "contradiction/numerical", reason, _MISPLACED_RISK)
         return
     kind = "temporal" if _YEAR.fullmatch(shown) else "numerical"
     rival = _rival(clause, at, there.tokens)
@@ -173,6 +179,26 @@ def _misplaced(sources: Sources, clause: Clause, at: int, there: _There) -> Toke
         ):
             return other
     return None
+
+
+def _other_unit(answer: str, sources: Sources, looked: Looked) -> str:
+    """The number as the passages have it, where they have it with other units only; else ""."""
+    unit, other = unit_after(answer, looked.token.end)[0], ""
+    if not unit:
+        return ""
+    for key in looked.match.keys:
+        places = sources.where[key]
+        if len(places) > _COMMON_NUMBER:
+            return ""
+        for place in places:
+            text = sources.passages[sources.owners[place]].chunk.text
+            for token in sources.pieces[place].tokens:
+                if token.keys & looked.match.keys:
+                    theirs, end = unit_after(text, token.end)
+                    if theirs in ("", unit):
+                        return ""
+                    other = other or text[token.start : end]
+    return other
 
 
 def _date(answer: str, looked: Looked, there: _There) -> Iterator[Finding]:
@@ -311,6 +337,9 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
                 and right.place <= left.place + 4
             ):
                 return token
+        # A pronoun may stand for what the negator follows: "it can be opened".
+        if at and plain and plain[0].place > 0 and plain[0].keys & after.keys:
+            return token
     return None
 
 

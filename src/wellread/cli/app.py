@@ -11,9 +11,11 @@ import typer.core
 
 from wellread import __version__
 from wellread.cli.chat import chat
+from wellread.cli.check import check
 from wellread.cli.chunk import chunk
 from wellread.cli.demo import demo
 from wellread.cli.doctor import doctor
+from wellread.cli.experiment import experiment
 from wellread.cli.init import init
 from wellread.cli.inspect import inspect
 from wellread.cli.kb import kb
@@ -77,6 +79,8 @@ _PLAIN = (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, loop
 for _verb in _PLAIN:
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
 app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
+app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(experiment)
 app.command(name="prepare", context_settings={"token_normalize_func": with_hyphens})(prepare)
+app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 app.add_typer(train, name="train")

@@ -67,8 +67,22 @@ def counts_table(counts: Mapping[str, Any], *, stderr: bool = True) -> None:
         dropped = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
         rows.append((stage, account["in"], account["on"], dropped or "-"))
     table("What became of everything", ("stage", "in", "on", "dropped"), rows, stderr=stderr)
+    actions_table(counts.get("actions", {}), stderr=stderr)
     for reason, count in counts["notes"].items():
         console(stderr=stderr).print(f"note: {count:,} {reason}")
+
+
+def actions_table(actions: Mapping[str, Any], *, stderr: bool = True) -> None:
+    """What became of checked answers, stage by stage; nothing where none was unsupported."""
+    told = [(stage, tally) for stage, tally in actions.items() if tally["in"] > tally["passed"]]
+    if not told:
+        return
+    ends = list(told[0][1]["rates"])
+    rows = [
+        (stage, tally["in"], *(f"{tally[end]:,} ({tally['rates'][end]:.0%})" for end in ends))
+        for stage, tally in told
+    ]
+    table("What became of checked answers", ("stage", "in", *ends), rows, stderr=stderr)
 
 
 def examples_table(counts: Mapping[str, Any], *, stderr: bool = True) -> None:

@@ -28,6 +28,7 @@ from wellread.checks.words import guess_language
 from wellread.config import Settings
 from wellread.dialogue.retrieval import retrieval_message
 from wellread.records import Passage, Rejection, Turn, Verdict
+from wellread.synthesis.actions import ABSTENTIONS
 from wellread.synthesis.retrieval import generator, related
 
 STAGE = "attach"
@@ -35,24 +36,6 @@ AttachedKind = Literal["useful", "among", "no_answer", "plain"]
 Search = Callable[[str, int], Sequence[Passage]]
 # Passages to look through for unrelated ones, for each that is wanted.
 _DEPTH = 4
-
-ABSTENTIONS = {
-    "en": (
-        "The documents I was given do not answer that.",
-        "I could not find this in the documents at hand.",
-        "None of the passages says anything about that.",
-        "There is no information about that in these documents.",
-        "I don't know: the passages do not contain this information.",
-        "The sources at hand do not mention it, so I cannot answer.",
-    ),
-    "de": (
-        "Das steht nicht in den vorliegenden Dokumenten.",
-        "Dazu finde ich in den Dokumenten keine Angabe.",
-        "Keine der Textstellen enthält diese Information.",
-        "Das weiß ich nicht, denn die Dokumente enthalten keine Angabe dazu.",
-        "Die vorliegenden Quellen erwähnen das nicht.",
-    ),
-}
 
 
 class AttachSettings(Settings):

@@ -66,8 +66,9 @@ def system_prompt(item: Item, layout: Layout) -> str:
 
 def _turns(item: Item, layout: Layout, *, learn: bool) -> Iterator[Turn]:
     for turn in item.turns:
-        yield Turn("user", turn.question, learn and layout.train_on_user)
-        yield Turn("assistant", spoken(turn), learn)
+        learned = learn and turn.learn
+        yield Turn("user", turn.question, learned and layout.train_on_user)
+        yield Turn("assistant", spoken(turn), learned)
 
 
 def spoken(turn: QuestionAnswer) -> str:

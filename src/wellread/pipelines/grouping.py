@@ -84,7 +84,7 @@ class Grouping:
     def _example(self, written: Written) -> Example:
         brief = written.brief
         return Example(
-            id=f"{brief.id}/{brief.kind}",
+            id=written.id,
             kind=brief.kind,
             conversation=own_conversation(written.item, self._layout),
             passages=brief.passages,

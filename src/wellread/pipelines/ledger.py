@@ -8,12 +8,13 @@ not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wellread.records import Rejection
 from wellread.storage.files import JsonlWriter
+from wellread.synthesis.actions import ActionTally, Settled
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Ledger:
         self._writer = writer
         self.accounts: dict[str, Account] = {}
         self.notes: Counter[str] = Counter()
+        self.actions: dict[str, ActionTally] = {}
         self.failures = 0
 
     def account(self, stage: str) -> Account:
@@ -71,7 +73,17 @@ class Ledger:
         self.notes[rejection.reason] += 1
         self._writer.write(rejection)
 
+    def settle(self, stage: str, settled: Sequence[Settled]) -> None:
+        """Count and, where they were rejected, write down what came of checked pairs."""
+        self.actions.setdefault(stage, ActionTally()).add(settled)
+        for one in settled:
+            if one.rejection is not None:
+                self.drop(one.rejection)
+        self.keep(stage, sum(one.rejection is None for one in settled))
+
     def as_json(self) -> dict[str, Any]:
-        """All accounts and notes."""
+        """All accounts, actions and notes."""
         accounts = {stage: account.as_json() for stage, account in self.accounts.items()}
-        return {"stages": accounts, "notes": dict(sorted(self.notes.items()))}
+        notes = dict(sorted(self.notes.items()))
+        actions = {stage: tally.as_json() for stage, tally in self.actions.items()}
+        return {"stages": accounts, "notes": notes, **({"actions": actions} if actions else {})}

@@ -26,6 +26,7 @@ from wellread.errors import ConfigError
 from wellread.ingest.settings import IngestSettings
 from wellread.knowledge.settings import KnowledgeSettings
 from wellread.llm.endpoint import Endpoint
+from wellread.synthesis.actions import ActionSettings
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -101,7 +102,7 @@ class SystemSettings(Settings):
     """How many chunks, drawn at random; the same ones each time."""
 
 
-class RagDataSettings(Settings):
+class RagDataSettings(ActionSettings):
     """Questions, contexts and formats of `wellread rag-data`."""
 
     skip_filter_chunks: bool = False
@@ -126,8 +127,6 @@ class RagDataSettings(Settings):
     """Turns after the learned ones carry no loss and condition nothing: they only cost tokens."""
     train_on_user: bool = True
     """Whether the question of the target turn is learned beside its answer."""
-    ungrounded: Literal["reject", "keep"] = "reject"
-    """What becomes of answers that fail their check; kept ones carry their verdict."""
     held_out_percentage: Share = 0.1
     """Share (0 to 1) of documents kept out of training, for measuring; whole documents."""
     final_assistant_prompts: Annotated[tuple[str, ...], Field(min_length=1)] = (

@@ -207,11 +207,10 @@ async def _write_examples(shop: _Shop) -> tuple[Tally, Tally]:
     project, teacher, corpus = shop.project, shop.staff.teacher, shop.corpus
     training = Grouping(shop.outputs.training, project, teacher, corpus.counter)
     held_out = Grouping(shop.outputs.held_out, project, teacher, corpus.counter)
-    keep = project.rag_data.ungrounded == "keep"
 
     async def step(work: tuple[Chunk, str]) -> Written:
         brief, retrieved = prepare(*work, corpus, shop.work, project)
-        return await write(brief, retrieved, teacher, shop.detector, keep=keep)
+        return await write(brief, retrieved, teacher, shop.detector, project.rag_data)
 
     async for outcome in run(
         shop.chunks(),
@@ -227,8 +226,9 @@ async def _write_examples(shop: _Shop) -> tuple[Tally, Tally]:
             continue
         written = outcome.result
         _note_written(shop, written)
-        if written.pairs:
-            (held_out if corpus.is_held_out(written.brief.chunk) else training).add(written)
+        side = held_out if corpus.is_held_out(written.brief.chunk) else training
+        for part in written.parts():
+            side.add(part)
     training.flush()
     held_out.flush()
     return training.tally, held_out.tally
@@ -237,9 +237,7 @@ async def _write_examples(shop: _Shop) -> tuple[Tally, Tally]:
 def _note_written(shop: _Shop, written: Written) -> None:
     """Count pairs and chunk, and log what was written."""
     brief = written.brief
-    for rejection in written.rejections:
-        shop.ledger.drop(rejection)
-    shop.ledger.keep(CHECK, len(written.pairs))
+    shop.ledger.settle(CHECK, written.settled)
     if written.failure:
         lost = not isinstance(written.failure, NotPossibleError)
         shop.ledger.fail(_rejection(WRITE, brief.id, written.failure), lost=lost)
@@ -265,6 +263,7 @@ def _note_written(shop: _Shop, written: Written) -> None:
         "passages": [p.chunk.id for p in brief.passages],
         "pairs": [pair.model_dump(mode="json") for pair in written.pairs],
         "rejected": [rejection.reason for rejection in written.rejections],
+        "ends": [one.end for one in written.settled],
         "failed": written.failure.reason if written.failure else "",
     }
     shop.outputs.debug(brief.kind, record, written.exchanges)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wellread.errors import EndpointError, ModelError
@@ -10,10 +10,11 @@ from wellread.pipelines.conversations import Item
 from wellread.pipelines.corpus import Corpus
 from wellread.pipelines.project import Project
 from wellread.pipelines.worklist import Worklist
-from wellread.records import Chunk, Kind, QuestionAnswer, Rejection, Verdict
+from wellread.records import Chunk, Kind, Rejection, Verdict
+from wellread.synthesis.actions import ActionSettings, Settled, settle
 from wellread.synthesis.retrieval import Retrieved, generator, simulate_retrieval
 from wellread.synthesis.tasks import Exchange, RagBrief, RagPair, Teacher
-from wellread.synthesis.verify import Detector, verify
+from wellread.synthesis.verify import Detector
 
 # What a chunk's role says: the kind of its example, and whether it is answered from memory.
 _ROLES: dict[str, tuple[Kind, bool]] = {
@@ -28,24 +29,58 @@ SUCCESS = "success"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one chunk: the pairs that passed, with their verdicts, and those that fell.
+    """What came of one chunk: every pair that was written, and how it ended.
 
     `failure` is why the teacher wrote nothing usable; the calls it made are there all the same.
+    `part` counts the examples that `parts` split off, from 1; 0 is the chunk's own.
     """
 
     brief: RagBrief
     retrieved: Retrieved
-    pairs: tuple[RagPair, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
+    settled: tuple[Settled, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     failure: ModelError | None = None
+    part: int = 0
+
+    @property
+    def pairs(self) -> tuple[RagPair, ...]:
+        """Those that go on."""
+        return tuple(one.pair for one in self.settled if one.rejection is None)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Of `pairs`."""
+        return tuple(one.verdict for one in self.settled if one.rejection is None and one.verdict)
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Of those that do not."""
+        return tuple(one.rejection for one in self.settled if one.rejection is not None)
+
+    @property
+    def id(self) -> str:
+        """Of the example."""
+        own = f"{self.brief.id}/{self.brief.kind}"
+        return f"{own}/{self.part}" if self.part else own
 
     @property
     def item(self) -> Item:
         """The turns to train on, with their passages."""
-        turns = tuple(QuestionAnswer(p.question, p.answer, p.thought_process) for p in self.pairs)
-        return Item(self.brief.id, self.brief.passages, turns)
+        kept = (one for one in self.settled if one.rejection is None)
+        turns = tuple(turn for one in kept for turn in one.turns)
+        name = f"{self.brief.id}/{self.part}" if self.part else self.brief.id
+        return Item(name, self.brief.passages, turns)
+
+    def parts(self) -> Iterator[Written]:
+        """One for each context in which pairs go on: an abstention has passages of its own."""
+        going_on = [one for one in self.settled if one.rejection is None]
+        if own := tuple(one for one in going_on if one.brief == self.brief):
+            yield replace(self, settled=own)
+        others = [one for one in going_on if one.brief != self.brief]
+        for number, one in enumerate(others, start=1):
+            passages = one.brief.passages
+            retrieved = replace(self.retrieved, passages=passages, gold_position=0)
+            yield Written(one.brief, retrieved, (one,), part=number)
 
 
 def shares(project: Project) -> dict[str, float]:
@@ -81,37 +116,23 @@ def prepare(
 
 
 async def write(
-    brief: RagBrief, retrieved: Retrieved, teacher: Teacher, detector: Detector, *, keep: bool
+    brief: RagBrief,
+    retrieved: Retrieved,
+    teacher: Teacher,
+    detector: Detector,
+    settings: ActionSettings,
 ) -> Written:
-    """Have `brief` written and checked; `keep` keeps pairs that only the detector is against.
+    """Have `brief` written, every pair checked, and done with as `settings` say.
 
     Raises EndpointError where nobody is served.
     """
     log: list[Exchange] = []
+    recorded = teacher.recorded(log)
     try:
-        reply = await teacher.recorded(log).rag_question_answer(brief)
+        reply = await recorded.rag_question_answer(brief)
     except EndpointError:
         raise
     except ModelError as error:
         return Written(brief, retrieved, exchanges=tuple(log), failure=error)
-    written = Written(brief, retrieved, exchanges=tuple(log))
-    return _checked(written, reply.pairs, detector, keep=keep)
-
-
-def _checked(
-    written: Written, pairs: Iterable[RagPair], detector: Detector, *, keep: bool
-) -> Written:
-    passed: list[tuple[RagPair, Verdict]] = []
-    rejections: list[Rejection] = []
-    for pair in pairs:
-        verdict, rejection = verify(pair, written.brief, detector)
-        if verdict is not None and (rejection is None or keep):
-            passed.append((pair, verdict))
-        elif rejection is not None:
-            rejections.append(rejection)
-    return replace(
-        written,
-        pairs=tuple(pair for pair, _ in passed),
-        verdicts=tuple(verdict for _, verdict in passed),
-        rejections=tuple(rejections),
-    )
+    settled = [await settle(pair, brief, recorded, detector, settings) for pair in reply.pairs]
+    return Written(brief, retrieved, tuple(settled), tuple(log))

@@ -25,22 +25,35 @@ from wellread.llm.chat import ChatModel, ChatReply, ChatRequest, Sampling
 from wellread.llm.parse import ask
 from wellread.records import Chunk
 from wellread.synthesis.prompting import Prompt, load_prompt
-from wellread.synthesis.tasks import ChunkJudgement, Exchange, RagBrief, RagPair, RagPairs
+from wellread.synthesis.tasks import (
+    ChunkJudgement,
+    Exchange,
+    RagAnswer,
+    RagBrief,
+    RagPair,
+    RagPairs,
+)
 
 ModelName = Literal["small", "large"]
 T = TypeVar("T", bound=BaseModel)
 
 FILTER_CHUNK = "filter_chunk"
 RAG_QUESTION_ANSWER = "rag_question_answer"
+RAG_ANSWER_AGAIN = "rag_answer_again"
 
 # Which model does a task, and how it is drawn.
-_MODEL: Mapping[str, ModelName] = {FILTER_CHUNK: "small", RAG_QUESTION_ANSWER: "large"}
+_MODEL: Mapping[str, ModelName] = {
+    FILTER_CHUNK: "small",
+    RAG_QUESTION_ANSWER: "large",
+    RAG_ANSWER_AGAIN: "large",
+}
 _SAMPLING: Mapping[str, Sampling] = {
     FILTER_CHUNK: Sampling(temperature=0.2, top_p=0.9, max_tokens=1000),
     RAG_QUESTION_ANSWER: Sampling(temperature=0.5, top_p=0.8, max_tokens=3000),
+    RAG_ANSWER_AGAIN: Sampling(temperature=0.2, top_p=0.8, max_tokens=2000),
 }
 # In completion mode a model goes on with the next prompt of its own unless it is stopped.
-_STOP = ("\n=== ", "\nSOURCE TEXT (")
+_STOP = ("\n=== ", "\nSOURCE TEXT (", "\nPASSAGES that")
 
 _PAIR = re.compile(
     r"\*\*\s*QUESTION:?\s*\*\*:?\s*(?P<question>.+?)\s*"
@@ -58,6 +71,17 @@ class _SoundPair(RagPair):
         if problem := question_problem(question):
             raise ValueError(f"the question is unusable ({problem}): {question!r}")
         return question
+
+    @field_validator("thought_process", "answer")
+    @classmethod
+    def _gives_nothing_away(cls, answer: str, info: ValidationInfo) -> str:
+        if problem := answer_problem(answer):
+            raise ValueError(f"the {info.field_name} is unusable ({problem})")
+        return answer
+
+
+class _SoundAnswer(RagAnswer):
+    """A second answer whose wording was looked at as well as its shape."""
 
     @field_validator("thought_process", "answer")
     @classmethod
@@ -134,23 +158,38 @@ class ModelTeacher:
         request = self.rag_request(brief)
         return await self._ask(RAG_QUESTION_ANSWER, request, _SoundPairs, parse_pairs)
 
+    async def rag_answer_again(self, brief: RagBrief, pair: RagPair, problem: str) -> RagPair:
+        """Have the large model answer again, told what was wrong."""
+        request = self._request(
+            RAG_ANSWER_AGAIN,
+            RagAnswer,
+            question=pair.question,
+            earlier=pair.answer,
+            problem=problem,
+            **self._shown(brief),
+        )
+        found = await self._ask(RAG_ANSWER_AGAIN, request, _SoundAnswer, parse_answer)
+        said = {"thought_process": found.thought_process, "answer": found.answer}
+        return pair.model_copy(update=said)
+
     def filter_request(self, chunk: Chunk) -> ChatRequest:
         """The call that `filter_chunk` makes first; `wellread plan` counts its tokens."""
         return self._request(FILTER_CHUNK, ChunkJudgement, **_about(chunk))
 
     def rag_request(self, brief: RagBrief) -> ChatRequest:
         """The call that `rag_question_answer` makes first."""
+        return self._request(RAG_QUESTION_ANSWER, RagPairs, pairs=brief.pairs, **self._shown(brief))
+
+    def _shown(self, brief: RagBrief) -> dict[str, object]:
+        """What a prompt may say of a brief."""
         names = [label(number, self.passage_form) for number in range(1, len(brief.passages) + 1)]
-        return self._request(
-            RAG_QUESTION_ANSWER,
-            RagPairs,
-            kind=brief.kind,
-            from_memory=brief.from_memory,
-            pairs=brief.pairs,
-            labels=", ".join(names),
-            passages=render_passages(brief.passages, self.passage_form),
+        return {
+            "kind": brief.kind,
+            "from_memory": brief.from_memory,
+            "labels": ", ".join(names),
+            "passages": render_passages(brief.passages, self.passage_form),
             **_about(brief.chunk),
-        )
+        }
 
     def _request(self, task: str, output: type[BaseModel], **values: object) -> ChatRequest:
         messages = self.prompts[task].messages(completion_mode=self.completion_mode, **values)
@@ -236,3 +275,9 @@ def parse_pairs(text: str) -> _SoundPairs:
     if not pairs:
         raise ValueError("the reply holds no **QUESTION:** … **ANSWER:** … pair")
     return _SoundPairs(pairs=tuple(pairs))
+
+
+def parse_answer(text: str) -> _SoundAnswer:
+    """Read an answer in the ``Thought Process: … Answer: …`` form; ValueError where it is not."""
+    reasoning, answer = split_reasoning(text)
+    return _SoundAnswer(thought_process=reasoning, answer=answer)

@@ -22,7 +22,7 @@ from wellread.llm.chat import Message, MessageRole
 _PART = re.compile(r"(?m)^=== *(\w+) *=== *\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
 # What marks off material inside our prompts; a document that holds one cannot close it.
-_TAGS = ("<source>", "</source>", "<passages>", "</passages>")
+_TAGS = ("<source>", "</source>", "<passages>", "</passages>", "<answer>", "</answer>")
 SHIPPED = Path(__file__).with_name("prompts")
 
 

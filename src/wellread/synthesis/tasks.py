@@ -3,6 +3,7 @@
     filter_chunk          Chunk    -> ChunkJudgement   is there anything to ask about?
     rag_question_answer   RagBrief -> RagPairs         questions about one chunk, answered from
                                                        the passages that a retriever brought
+    rag_answer_again      RagBrief, RagPair -> RagPair the same question, answered better
 
 A task says nothing about who does it. `LLMTeacher` renders the prompt file of the task's name and
 validates the reply against the output model; `ExtractiveTeacher` does the same task by rule.
@@ -54,6 +55,15 @@ class RagPairs(Output):
     """The turns of one conversation, in order."""
 
     pairs: Annotated[tuple[RagPair, ...], Field(min_length=1, max_length=8)]
+
+
+class RagAnswer(Output):
+    """A better answer to a question that was answered before."""
+
+    thought_process: Text
+    """Walks through the passages in order: what each says and whether it helps."""
+    answer: Text
+    """What the assistant finally says, citing sources by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +120,8 @@ class Teacher(Protocol):
 
     async def rag_question_answer(self, brief: RagBrief) -> RagPairs:
         """Write the questions and answers of one conversation."""
+        ...
+
+    async def rag_answer_again(self, brief: RagBrief, pair: RagPair, problem: str) -> RagPair:
+        """Answer the question of `pair` again; `problem` says what was wrong with its answer."""
         ...

@@ -70,6 +70,20 @@ class ExtractiveTeacher:
         chosen = spread(fitting, max(1, min(brief.pairs, 8)))
         return RagPairs(pairs=tuple(_pair(writer, fact) for fact in chosen))
 
+    async def rag_answer_again(self, brief: RagBrief, pair: RagPair, problem: str) -> RagPair:
+        """Answer by the fact that the question asks for; rules know one answer to a question.
+
+        Raises NotPossibleError, ``no_other_answer``, where no fact asks the question, its answer is
+        the one that failed, or the kind of the brief asks for more than one fact.
+        """
+        writer = Writer(brief, language_of(brief.chunk), context_of(brief.chunk))
+        asked = [f for f in extract(brief.chunk) if f.question == pair.question]
+        fitting = [f for f in asked if bool(writer.supports(f)) == (brief.kind == "success")]
+        again = [_pair(writer, fact) for fact in fitting[:1] if brief.kind != "partial"]
+        if not again or again[0].answer == pair.answer:
+            raise _refusal(brief.chunk, "no_other_answer", "the rules have no other answer")
+        return again[0]
+
 
 def best_first(facts: Sequence[Fact]) -> list[Fact]:
     """Facts by weight, the earlier first among equals."""
