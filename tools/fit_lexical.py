@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 
 from wellread.checks.abstention import answer_sentences, clauses
 from wellread.checks.citations import citations
-from wellread.checks.evidence import read_sources
-from wellread.checks.features import (
+from wellread.checks.overlap.features import (
     ANSWER_FEATURES,
     CLAIM_FEATURES,
     TOKEN_FEATURES,
@@ -44,15 +43,16 @@ from wellread.checks.features import (
     rule_floors,
     token_matrix,
 )
-from wellread.checks.fitted import Logistic, Weights, sigmoid
-from wellread.checks.injection import ErrorKind, cases_from_chunks
-from wellread.checks.words import guess_language
+from wellread.checks.overlap.fitted import Logistic, Weights, sigmoid
+from wellread.checks.planting.injection import ErrorKind, cases_from_chunks
+from wellread.checks.reading.evidence import read_sources
+from wellread.checks.reading.words import guess_language
 from wellread.records import Chunk
 
 Matrix = NDArray[np.float64]
 VERSION = "lexical-2"
 ROOT = Path(__file__).parents[1]
-OUT = ROOT / "src/wellread/checks/lexical_weights.json"
+OUT = ROOT / "src/wellread/checks/overlap/lexical_weights.json"
 DEMO = ROOT / "src/wellread/demo/documents"
 # Measures that speak against a claim, and such as speak for it, whatever the made answers say.
 _AGAINST = """

@@ -28,17 +28,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wellread.checks.answer_measures import MEASURES, measure
-from wellread.checks.evidence import read_sources
-from wellread.checks.tokens import tokenise
-from wellread.checks.words import guess_language
+from wellread.checks.answering.measures import MEASURES, measure
+from wellread.checks.reading.evidence import read_sources
+from wellread.checks.reading.tokens import tokenise
+from wellread.checks.reading.words import guess_language
 from wellread.ingest.sentences import sentence_spans
 from wellread.records import Chunk, Passage
 from wellread.synthesis.extractive.extract import extract
 
 Matrix = NDArray[np.float64]
 ROOT = Path(__file__).parents[1]
-OUT = ROOT / "src/wellread/checks/short_answer_weights.json"
+OUT = ROOT / "src/wellread/checks/answering/short_answer_weights.json"
 DEMO = ROOT / "src/wellread/demo/documents"
 _BOILERPLATE = re.compile(r"\*\*\* ?(?:START|END) OF TH[^\n]*\n")
 _WORD = re.compile(r"[^\W\d_]{3,}")

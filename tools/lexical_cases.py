@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from wellread.checks.detector import Case
-from wellread.checks.tokens import tokenise
-from wellread.checks.words import is_function_word, key
+from wellread.checks.reading.tokens import tokenise
+from wellread.checks.reading.words import is_function_word, key
 from wellread.records import Chunk, Passage
 
 Random = np.random.Generator

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellread.checks.abstention import clauses
-from wellread.checks.evidence import Sources, read_sources
-from wellread.checks.features import (
+from wellread.checks.overlap.features import (
     CLAIM_FEATURES,
     TOKEN_FEATURES,
     Claim,
@@ -20,7 +19,8 @@ from wellread.checks.features import (
     rule_floors,
     token_matrix,
 )
-from wellread.checks.fitted import shipped_weights, sigmoid
+from wellread.checks.overlap.fitted import shipped_weights, sigmoid
+from wellread.checks.reading.evidence import Sources, read_sources
 from wellread.records import Chunk, Passage
 
 TEXT = "The pump runs at 67 psi and weighs 12 kg. Spare parts are kept in Leeds for ten years."

@@ -11,13 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellread.checks.borrowing import pool_of
-from wellread.checks.evidence import read_sources
-from wellread.checks.injection import ERROR_KINDS, LabelledCase, cases_from_chunks, labelled_cases
-from wellread.checks.items import Item, Scene, items_from_chunks, passages_of
-from wellread.checks.negation import negation_edits
-from wellread.checks.numbers import find_dates
-from wellread.checks.rewording import reword, reworded_items, rewrite
+from wellread.checks.planting.borrowing import pool_of
+from wellread.checks.planting.injection import (
+    ERROR_KINDS,
+    LabelledCase,
+    cases_from_chunks,
+    labelled_cases,
+)
+from wellread.checks.planting.items import Item, Scene, items_from_chunks, passages_of
+from wellread.checks.planting.negation import negation_edits
+from wellread.checks.planting.rewording import reword, reworded_items, rewrite
+from wellread.checks.reading.evidence import read_sources
+from wellread.checks.reading.numbers import find_dates
 from wellread.records import Chunk
 
 MANUALS = Path(__file__).parents[2] / "../shared/data/manuals"

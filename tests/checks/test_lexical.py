@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellread.checks.detector import Case
-from wellread.checks.evidence import Match, Sources, read_sources
-from wellread.checks.fitted import shipped_weights, weights_from
 from wellread.checks.lexical import LexicalDetector, LexicalSettings
+from wellread.checks.overlap.fitted import shipped_weights, weights_from
+from wellread.checks.reading.evidence import Match, Sources, read_sources
 from wellread.errors import InputError
 from wellread.records import Chunk, Passage, Verdict
 
@@ -368,7 +368,7 @@ def slow_best(sources: Sources, wanted: Sequence[tuple[float, Match]]) -> float:
 def test_the_best_window_covers_as_much_as_a_search_through_all(
     texts: list[list[str]], answer: str, weights: list[float]
 ) -> None:
-    from wellread.checks.tokens import tokenise
+    from wellread.checks.reading.tokens import tokenise
 
     passages = [passage(" ".join(part), f"{n}.md", rank=n + 1) for n, part in enumerate(texts)]
     sources = read_sources(passages)
@@ -672,3 +672,21 @@ def test_hallucinated_answers_rank_above_faithful_ones() -> None:
         passages = [passage(text, f"{n}", "en", n + 1) for n, text in enumerate(texts)]
         scores.append(1 - DETECTOR.check(row["question"], passages, row["response"]).score)
     assert area(scores, [bool(row["labels"]) for row in rows]) > 0.78
+
+
+def test_an_answer_is_read_in_its_own_language_among_passages_of_several() -> None:
+    german = "Die Gleichspannung des Larder 5 beträgt 51,2 Volt. Sie wird am Gehäuse gemessen."
+    passages = [
+        Passage(Chunk(name, name, text, 0, len(text), source=name, language=language), 1.0, rank)
+        for rank, (name, text, language) in enumerate(
+            [("a.md", "The Larder 5 has two handles.", "en"), ("b.txt", german, "de")], 1
+        )
+    ]
+    answer = (
+        "Die Textstellen beantworten das nicht. Soweit ich mich an b.txt erinnere, gilt: "
+        "Die Gleichspannung des Larder 5 beträgt 51,2 Volt."
+    )
+    asked = "Wie hoch ist die Gleichspannung des Larder 5?"
+    assert LexicalDetector().check(asked, passages, answer).outcome == "grounded"
+    other = LexicalDetector().check(asked, passages, answer.replace("51,2", "52,1"))
+    assert [span.text for span in other.spans] == ["52,1"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellread.checks.quotes import Plain
+from wellread.checks.reading.quotes import Plain
 
 TEXT = "He said:\n “The  pump — the old one —\nruns at 67 psi.” It’s fine."
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellread.checks.answer_types import expects, fit, shape
+from wellread.checks.answering.types import expects, fit, shape
 from wellread.checks.detector import Case, Detector
+from wellread.checks.reading.tokens import tokenise
 from wellread.checks.short_answers import (
     ShortAnswerDetector,
     ShortAnswerSettings,
@@ -18,7 +19,6 @@ from wellread.checks.short_answers import (
     shipped_weights,
 )
 from wellread.checks.statistics import auroc
-from wellread.checks.tokens import tokenise
 from wellread.records import Chunk, Passage
 
 XQUAD = Path(__file__).parents[2] / "../shared/data/xquad"

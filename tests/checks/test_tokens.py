@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellread.checks.evidence import similar_words
-from wellread.checks.numbers import find_dates, number_word, readings
-from wellread.checks.tokens import tokenise
-from wellread.checks.words import guess_language, key
+from wellread.checks.reading.evidence import similar_words
+from wellread.checks.reading.numbers import find_dates, number_word, readings
+from wellread.checks.reading.tokens import tokenise
+from wellread.checks.reading.words import guess_language, key
 
 
 def keys(text: str, language: str = "en", kind: str = "number") -> list[set[str]]:

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_kb import Run, run
 from tests.pipelines.asked import answer_on_the_wire, write_questions
 from wellread.llm.server import LoopbackServer
-from wellread.pipelines.rag4rag_arms import ARMS
+from wellread.pipelines.experiment.arms import ARMS
 
 __all__ = ["run"]
 

@@ -22,11 +22,11 @@ from wellread.knowledge.base import KnowledgeBase
 from wellread.llm.endpoint import Endpoint
 from wellread.llm.scripted import ScriptedModel
 from wellread.llm.server import Faults, LoopbackServer
+from wellread.pipelines.experiment.arms import ARMS, is_declined, is_flagged
+from wellread.pipelines.experiment.plan import plan_experiment
+from wellread.pipelines.experiment.questions import read_questions
+from wellread.pipelines.experiment.text import text_of
 from wellread.pipelines.rag4rag import ExperimentSettings, run_experiment
-from wellread.pipelines.rag4rag_arms import ARMS, is_declined, is_flagged
-from wellread.pipelines.rag4rag_plan import plan_experiment
-from wellread.pipelines.rag4rag_questions import read_questions
-from wellread.pipelines.rag4rag_text import text_of
 from wellread.records import Verdict
 from wellread.storage.files import read_jsonl
 
@@ -132,7 +132,7 @@ def test_asking_again_changes_nothing_but_looks_like_a_gain_on_rows_chosen_for_f
 
 def test_the_published_arithmetic_is_reproduced_and_told_apart():
     """2,152 of 4,989 flagged, 452 of those still flagged: -51% naively, -79% on the same rows."""
-    from wellread.pipelines import rag4rag_measures as measures
+    from wellread.pipelines.experiment import measures
 
     class Row:
         def __init__(self, first, second):
@@ -337,7 +337,7 @@ def test_declining_is_right_where_nothing_shown_answers(tmp_path):
 
 
 def test_questions_alone_are_asked_of_a_knowledge_base(tmp_path):
-    from wellread.pipelines.rag4rag_questions import read_questions as known
+    from wellread.pipelines.experiment.questions import read_questions as known
 
     with_contexts = known(write_questions(tmp_path / "q.jsonl", 6))
     KnowledgeBase.build(tmp_path / "kb", with_contexts.pairs).close()

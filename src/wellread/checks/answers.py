@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wellread.checks.evidence import SOFT_MATCH, read_passage, similar_words, stored_keys
-from wellread.checks.tokens import Token, tokenise
-from wellread.checks.words import guess_language, meta_keys, ordinary_keys
+from wellread.checks.reading.evidence import SOFT_MATCH, read_passage, similar_words, stored_keys
+from wellread.checks.reading.tokens import Token, tokenise
+from wellread.checks.reading.words import guess_language, meta_keys, ordinary_keys
 from wellread.records import Chunk
 
 # An answer of one number is found in many places; without the question's words it means nothing.

@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 
 from wellread.checks.abstention import clauses, declines
 from wellread.checks.detector import Case
-from wellread.checks.quotes import Plain
+from wellread.checks.reading.quotes import Plain
 from wellread.config import Settings
 from wellread.dialogue.passages import render_passages
 from wellread.errors import EndpointError, ModelError

@@ -2,11 +2,11 @@
 
     question, passages, answer -> Verdict(outcome, score, spans, evidence, sentences)
 
-1. read the passages into sentences and look-up lists (`evidence`)
+1. read the passages into sentences and look-up lists (`reading.evidence`)
 2. cut the answer into clauses; set aside those that decline or only speak about the sources
 3. look every number, date, name and content word of a clause up; find its best window
-4. rules (`findings`) name what is not there, or stands there differently, with a reason
-5. measure each clause (`features`) and weigh the measures (`fitted`): its risk
+4. rules (`overlap.findings`) name what is not there, or stands there differently, with a reason
+5. measure each clause (`overlap.features`), weigh the measures (`overlap.fitted`): its risk
 6. the score of the answer follows from the risks of its clauses; below the threshold, the tokens
    of the clauses at risk are weighed too, and those in a row that are not supported become spans
 """
@@ -22,8 +22,7 @@ from pydantic import Field
 from wellread.checks.abstention import clauses
 from wellread.checks.citations import Citation, citations
 from wellread.checks.detector import Case
-from wellread.checks.evidence import Sources, read_sources
-from wellread.checks.features import (
+from wellread.checks.overlap.features import (
     Claim,
     Matrix,
     answer_row,
@@ -32,8 +31,9 @@ from wellread.checks.features import (
     rule_floors,
     token_matrix,
 )
-from wellread.checks.fitted import Weights, shipped_weights, sigmoid
-from wellread.checks.spans import claim_spans
+from wellread.checks.overlap.fitted import Weights, shipped_weights, sigmoid
+from wellread.checks.overlap.spans import claim_spans
+from wellread.checks.reading.evidence import Sources, read_sources
 from wellread.config import Settings
 from wellread.records import Evidence, Outcome, Passage, SentenceCheck, Span, Verdict
 
@@ -87,7 +87,7 @@ class LexicalDetector:
         """The verdict on one answer; ``unscored`` where the answer or all passages are empty."""
         if not answer.strip():
             return self._of("unscored", 0.0, "the answer is empty")
-        sources = read_sources(passages)
+        sources = read_sources(passages, answer)
         if not sources.pieces:
             reason = "the passages are empty" if passages else "there are no passages"
             return self._of("unscored", 0.0, reason)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 
-from wellread.checks.words import guess_language
+from wellread.checks.reading.words import guess_language
 
 _GROUND_TRUTH = re.compile(r"\bground[\s_-]*truth\b", re.IGNORECASE)
 _CONTROL = re.compile(

@@ -6,7 +6,7 @@ Being present is not being the answer: "Kawann Short" stands in the passage, and
 for him. So an answer of a few words is asked two things:
 
 1. supported: do its words stand together in a passage? (else what the lexical detector says)
-2. answers: does its place suit the question? Type, nearness, rivals: see `answer_measures`; put
+2. answers: does its place suit the question? Type, nearness, rivals: see `answering`; put
    together by a logistic regression whose weights stand in ``short_answer_weights.json``
 3. with a model at hand, the question is asked again from the passages, and the two answers compared
 
@@ -27,12 +27,12 @@ from importlib import resources
 from pydantic import Field
 
 from wellread.checks.abstention import declines
-from wellread.checks.answer_measures import MEASURES, Answered, Measured, content, measure
-from wellread.checks.answer_types import SHAPE_NAMES, WANTED_NAMES, Shape, Wanted, fit
+from wellread.checks.answering.measures import MEASURES, Answered, Measured, content, measure
+from wellread.checks.answering.types import SHAPE_NAMES, WANTED_NAMES, Shape, Wanted, fit
 from wellread.checks.citations import citations
 from wellread.checks.detector import Case, Detector
-from wellread.checks.evidence import Sources, Window, read_sources
 from wellread.checks.lexical import LexicalDetector
+from wellread.checks.reading.evidence import Sources, Window, read_sources
 from wellread.checks.statistics import token_f1
 from wellread.config import Settings
 from wellread.errors import InputError
@@ -86,7 +86,7 @@ class Weights:
 @lru_cache(maxsize=1)
 def shipped_weights() -> Weights:
     """The weights that come with the package."""
-    text = resources.files("wellread.checks").joinpath(FILE).read_text(encoding="utf-8")
+    text = resources.files("wellread.checks.answering").joinpath(FILE).read_text(encoding="utf-8")
     data = json.loads(text)
     if tuple(data["weights"]) != MEASURES:
         raise InputError(
@@ -184,7 +184,7 @@ class ShortAnswerDetector:
     def _examine(
         self, question: str, passages: Sequence[Passage], answer: str, text: Verdict
     ) -> ShortCheck:
-        sources = read_sources(passages)
+        sources = read_sources(passages, answer)
         start, end = self._core(question, passages, answer, sources)
         said = answer[start:end]
         found = measure(question, sources, said)

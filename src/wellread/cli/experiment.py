@@ -99,8 +99,8 @@ def experiment(
     Example: wellread experiment questions.jsonl --max-questions 200
     """
     from wellread.pipelines.detectors import DetectorOptions, open_detector
+    from wellread.pipelines.experiment.plan import plan_experiment
     from wellread.pipelines.rag4rag import run_experiment
-    from wellread.pipelines.rag4rag_plan import plan_experiment
 
     budget = {"max_calls": max_calls, "max_tokens": max_tokens, "max_money": max_money}
     given = {
@@ -146,7 +146,7 @@ def experiment(
 
 def _show(made: Experiment, *, as_json: bool, quiet: bool) -> None:
     """The report on stdout, and where everything is on stderr."""
-    from wellread.pipelines.rag4rag_text import text_of
+    from wellread.pipelines.experiment.text import text_of
 
     if as_json:
         print_json(made.report.to_dict())

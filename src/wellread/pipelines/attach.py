@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from wellread.checks.answers import answers
-from wellread.checks.words import guess_language
+from wellread.checks.reading.words import guess_language
 from wellread.config import Settings
 from wellread.dialogue.retrieval import retrieval_message
 from wellread.records import Passage, Rejection, Turn, Verdict

@@ -35,10 +35,10 @@ from wellread.checks.calibration import (
     is_scored,
 )
 from wellread.checks.detector import Detector
-from wellread.checks.injection import ERROR_KINDS, ErrorKind, LabelledCase, labelled_cases
-from wellread.checks.items import lot
+from wellread.checks.planting.injection import ERROR_KINDS, ErrorKind, LabelledCase, labelled_cases
+from wellread.checks.planting.items import lot
+from wellread.checks.planting.rewording import reworded_items
 from wellread.checks.reliability import Judged, Measures, measure
-from wellread.checks.rewording import reworded_items
 from wellread.config import Settings
 from wellread.engine.progress import Bar, Progress
 from wellread.errors import InputError

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wellread.checks.items import Item, items_from_chunks, lot
+from wellread.checks.planting.items import Item, items_from_chunks, lot
 from wellread.checks.rows import CheckRow
 from wellread.errors import InputError, RowError
 from wellread.ingest.chunk import split

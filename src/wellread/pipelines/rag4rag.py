@@ -1,11 +1,11 @@
 """Does retrieval make answers better? The same questions, one model, one prompt, five arms.
 
-    questions, contexts    rag4rag_questions
+    questions, contexts    experiment/questions
       -> knowledge base    all contexts, so that retrieval looks through everything
-      -> answers           rag4rag_arms: closed book, again, context, RAG, RAG + repair
+      -> answers           experiment/arms: closed book, again, context, RAG, RAG + repair
       -> verdicts          the detector, in batches, against the same text for every arm
-      -> figures           rag4rag_measures (arms, pairs), rag4rag_health (the detector itself)
-      -> files             rag4rag_files: report, page, the answers, the mended data set
+      -> figures           experiment/measures (arms, pairs), health (the detector itself)
+      -> files             experiment/files: report, page, the answers, the mended data set
 
 The result is a function of questions, settings and journal: a run that was killed is run again,
 and what was answered is not asked twice.
@@ -34,27 +34,27 @@ from wellread.knowledge.settings import KnowledgeSettings
 from wellread.llm.chat import ChatModel, Sampling
 from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint
 from wellread.llm.usage import Budget, Spending, UsageMeter
-from wellread.pipelines.ledger import Ledger
-from wellread.pipelines.project import BudgetSettings
-from wellread.pipelines.rag4rag_arms import (
+from wellread.pipelines.experiment.arms import (
     ARMS,
     Answered,
     Arm,
     Workplace,
     ask_arms,
 )
-from wellread.pipelines.rag4rag_checking import check_all
-from wellread.pipelines.rag4rag_files import REJECTED, Files, write_files
-from wellread.pipelines.rag4rag_health import health, known_answers, sweep
-from wellread.pipelines.rag4rag_measures import (
+from wellread.pipelines.experiment.checking import check_all
+from wellread.pipelines.experiment.files import REJECTED, Files, write_files
+from wellread.pipelines.experiment.health import health, known_answers, sweep
+from wellread.pipelines.experiment.measures import (
     Checked,
     Sampler,
     arm_figures,
     comparisons,
     retrieval,
 )
-from wellread.pipelines.rag4rag_questions import Asked, QuestionSet, read_questions
-from wellread.pipelines.rag4rag_report import Report, Setting, Spent, worst
+from wellread.pipelines.experiment.questions import Asked, QuestionSet, read_questions
+from wellread.pipelines.experiment.report import Report, Setting, Spent, worst
+from wellread.pipelines.ledger import Ledger
+from wellread.pipelines.project import BudgetSettings
 from wellread.pipelines.staff import JOURNAL, with_concurrency
 from wellread.pipelines.worklist import Worklist
 from wellread.storage.files import JsonlWriter, storage_errors

@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 
 from wellread.checks.answers import answers
-from wellread.checks.words import guess_language
+from wellread.checks.reading.words import guess_language
 from wellread.config import Settings
 from wellread.errors import EndpointError, ModelError
 from wellread.records import Passage, QuestionAnswer, Rejection, Verdict

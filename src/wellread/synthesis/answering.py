@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wellread.checks.answers import split_reasoning
-from wellread.checks.words import guess_language
+from wellread.checks.reading.words import guess_language
 from wellread.dialogue.passages import render_passages
 from wellread.llm.chat import ChatModel, ChatRequest, Sampling, Usage
 from wellread.records import Passage

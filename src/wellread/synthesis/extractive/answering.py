@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wellread.checks.evidence import Piece, read_passage
-from wellread.checks.tokens import Token, tokenise
-from wellread.checks.words import guess_language, meta_keys, ordinary_keys
+from wellread.checks.reading.evidence import Piece, read_passage
+from wellread.checks.reading.tokens import Token, tokenise
+from wellread.checks.reading.words import guess_language, meta_keys, ordinary_keys
 from wellread.records import Passage
 from wellread.synthesis.answering import Answer, Refused, decline
 from wellread.synthesis.extractive.stretches import Stretch, asked_for, stretches

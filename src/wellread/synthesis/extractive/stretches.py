@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from wellread.checks.evidence import Piece
-from wellread.checks.words import is_function_word, key
+from wellread.checks.reading.evidence import Piece
+from wellread.checks.reading.words import is_function_word, key
 
 Wanted = Literal["number", "date", "person", "place", "reason", "thing"]
 # What is found first in the question decides.

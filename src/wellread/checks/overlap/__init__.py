@@ -1,0 +1,1 @@
+"""The parts of the lexical detector: rules, measures, fitted weights, spans."""

@@ -1,0 +1,1 @@
+"""Answers whose faults are known: errors planted in right ones."""
