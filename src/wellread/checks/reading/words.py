@@ -44,10 +44,10 @@ _FUNCTION_WORDS = {
         doch jedoch sowie sowohl auch nur noch schon sehr mehr meist weniger viel viele vielen
         einige einigen etwas nichts nie niemals nicht immer oft wieder bereits etwa rund ungefähr
         dass daß weil obwohl damit dadurch daher darum dabei dazu davon darauf darin dafür dagegen
-        hier dort da jetzt nun einmal lange soweit sofern gilt gelten ist sind war waren bin bist sei seien wäre
-        wären gewesen
-        worden wird werden wurde wurden geworden würde würden hat haben habe hatte hatten hätte
-        hätten gehabt kann können konnte konnten könnte könnten muss müssen musste mussten müsste
+        hier dort da jetzt nun einmal lange soweit sofern gilt gelten ist sind war waren
+        bin bist sei seien wäre wären gewesen worden wird werden wurde wurden geworden würde würden
+        hat haben habe hatte hatten hätte hätten gehabt kann können konnte konnten
+        könnte könnten muss müssen musste mussten müsste
         soll sollen sollte sollten will wollen wollte darf dürfen durfte mag möchte lassen lässt
         andere anderen anderer anderes sonst zwar also bzw usw vgl selbst ganz gar je jeweils
         """,
