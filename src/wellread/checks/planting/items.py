@@ -23,21 +23,24 @@ import numpy as np
 
 from wellread.checks.abstention import answer_sentences
 from wellread.checks.reading.evidence import Sources
+from wellread.checks.reading.numbers import is_month
 from wellread.checks.reading.tokens import Token, tokenise
 from wellread.checks.reading.words import guess_language
 from wellread.records import Chunk, Passage
 
 T = TypeVar("T")
 _GAP = {"en": "what", "de": "was", "fr": "quoi", "es": "qué", "it": "che cosa", "nl": "wat"}
+# A question about two words, and what stands between them.
 _ABOUT = {
-    "en": "What about {}?",
-    "de": "Was gilt für {}?",
-    "fr": "Qu’en est-il de {} ?",
-    "es": "¿Qué se dice de {}?",
-    "zh": "{}怎么样？",
+    "en": ("What is said about {}?", " and "),
+    "de": ("Was steht dort über {}?", " und "),
+    "fr": ("Que dit le texte de {} ?", " et "),
+    "es": ("¿Qué se dice de {}?", " y "),
+    "zh": ("{}怎么样？", "和"),
 }
 _FACTS = frozenset({"number", "date", "name", "code"})
 _LONGEST_ACRONYM = 6
+_ROMAN = re.compile(r"[IVXLC]+")
 # Numbers that name a place in a text or are part of a code tell nothing about the world.
 _LABEL = re.compile(
     r"(?:[\[#§_]|[^\W_][-–./]"
@@ -59,7 +62,7 @@ class Item:
 
     `chunks` come in the order they are shown in; `gold` is the place of the one that holds the
     answer. `accepted` are other right answers. `exact` says that the question has one answer;
-    where it is false, as in "What about the pump?", another sentence of the chunk would do too.
+    where it is false, as in "What is said about pumps?", another sentence would do too.
     """
 
     question: str
@@ -221,8 +224,16 @@ def tells(token: Token, text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether capitals mean a name: a single one is an initial, a long word of them a heading."""
-    return len(text) > 1 and not (text.isupper() and len(text) > _LONGEST_ACRONYM)
+    """Whether capitals mean a name.
+
+    A single one is an initial, a long word of them a heading; months and Roman numerals are none.
+
+    >>> [text for text in ("Ada Byron", "AAR", "A", "CONTENTS", "April", "III") if is_name(text)]
+    ['Ada Byron', 'AAR']
+    """
+    if len(text) < 2 or is_month(text) or _ROMAN.fullmatch(text):
+        return False
+    return not (text.isupper() and len(text) > _LONGEST_ACRONYM)
 
 
 def _widened(sentence: str, token: Token, tokens: Sequence[Token]) -> tuple[int, int]:
@@ -251,5 +262,11 @@ def _widened(sentence: str, token: Token, tokens: Sequence[Token]) -> tuple[int,
 def _about(text: str, language: str) -> str:
     """A question that names the first two content words of `text`."""
     words = [t for t in tokenise(text, language) if t.kind in ("word", "name", "pair")][:2]
-    named = " ".join(dict.fromkeys(text[t.start : t.end] for t in words))
-    return _ABOUT.get(language, "{}?").format(named)
+    form, between = _ABOUT.get(language, ("{}?", " "))
+    return form.format(between.join(dict.fromkeys(_in_lower_case(text, t) for t in words)))
+
+
+def _in_lower_case(text: str, token: Token) -> str:
+    """A word as it stands inside a sentence."""
+    word = text[token.start : token.end]
+    return word if token.kind == "name" or word[1:] != word[1:].lower() else word.lower()

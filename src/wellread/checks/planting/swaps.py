@@ -171,12 +171,17 @@ def name_edits(scene: Scene, names: Iterable[str]) -> Iterator[Edit]:
         was = scene.answer[start:end]
         if not is_name(was):
             continue
-        fitting = [name for name in others if len(name.split()) == len(was.split())]
+        fitting = [name for name in others if _form(name) == _form(was)]
         for name in (fitting or others)[:_TRIES]:
             edit = Edit(start, end, name)
             if _initials(name) != _initials(was) and _is_absent(edit, scene):
                 yield edit
                 break
+
+
+def _form(name: str) -> tuple[int, bool]:
+    """Its words, and whether it is an acronym."""
+    return len(name.split()), name.isupper()
 
 
 def name_runs(text: str, language: str) -> Iterator[tuple[int, int]]:

@@ -200,6 +200,11 @@ _MONTH_YEAR = re.compile(rf"\b{_MONTH}\.?,?\s{{1,3}}(?:of\s|de\s)?{_YEAR}\b")
 FoundDate = tuple[int, int, frozenset[Date]]
 
 
+def is_month(word: str) -> bool:
+    """Whether `word` is the name of a month, in one of the languages known."""
+    return fold(word) in _MONTHS
+
+
 def find_dates(text: str) -> list[FoundDate]:
     """Start, end and readings of every date, in order, without overlaps.
 
