@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -63,7 +63,7 @@ class WorldSettings(Settings):
     """Most passages of a conversation."""
     questions: Annotated[int, Field(ge=1)] = 6
     """Questions of a training conversation, each with its answer."""
-    absent: Annotated[float, Field(ge=0, le=1)] = 0.5
+    absent: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Share of questions about what no passage tells."""
 
 
@@ -177,13 +177,22 @@ def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool
             return f"{number} {attribute.unit}".strip()
 
 
-def draw_fact(rng: np.random.Generator, cell: Cell, *, held_out: bool) -> Fact:
+def draw_forms(rng: np.random.Generator, kind: EntityKind) -> dict[str, str]:
+    """How one author states each attribute: of two facts alike, only the name tells which is which.
+
+    Were it left to chance, a form would give the fact away, and names need not be read.
+    """
+    return {attribute.name: _one(rng, attribute.statements) for attribute in kind.attributes}
+
+
+def draw_fact(
+    rng: np.random.Generator, cell: Cell, forms: Mapping[str, str], *, held_out: bool
+) -> Fact:
     """The fact of a cell: a value, and a sentence that tells it."""
     value = draw_value(rng, cell.attribute, held_out=held_out)
     while cell.entity in value.split():
         value = draw_value(rng, cell.attribute, held_out=held_out)
-    form = _one(rng, cell.attribute.statements)
-    text = form.format(entity=cell.entity, value=value)
+    text = forms[cell.attribute.name].format(entity=cell.entity, value=value)
     return Fact(cell.kind, cell.attribute, cell.entity, value, text)
 
 
@@ -253,7 +262,8 @@ def _draw_context(
     other = [c for c in cells if c != first and c not in near]
     ordered = [first, *_shuffled(rng, near), *_shuffled(rng, other)]
     count = int(rng.integers(1, most + 1))
-    facts = [draw_fact(rng, cell, held_out=held_out) for cell in _shuffled(rng, ordered[:count])]
+    told, forms = _shuffled(rng, ordered[:count]), draw_forms(rng, kind)
+    facts = [draw_fact(rng, cell, forms, held_out=held_out) for cell in told]
     # What is asked for in vain is mostly near what is told, or declining were easy to learn.
     return facts, [c for c in ordered[count:] if any(_alike(c, one) for one in ordered[:count])]
 
@@ -272,6 +282,7 @@ def draw_world(settings: WorldSettings) -> World:
     untold: list[Cell] = []
     names = iter(draw_names(rng, len(KINDS) * settings.entities, held_out=True))
     for kind in KINDS:
+        forms = draw_forms(rng, kind)
         for entity in itertools.islice(names, settings.entities):
             silent = int(rng.integers(len(kind.attributes)))
             for place, attribute in enumerate(kind.attributes):
@@ -279,7 +290,7 @@ def draw_world(settings: WorldSettings) -> World:
                 if place == silent:
                     untold.append(cell)
                 else:
-                    facts.append(draw_fact(rng, cell, held_out=True))
+                    facts.append(draw_fact(rng, cell, forms, held_out=True))
     return World(tuple(facts), tuple(untold))
 
 

@@ -171,7 +171,7 @@ def name_edits(scene: Scene, names: Iterable[str]) -> Iterator[Edit]:
         was = scene.answer[start:end]
         if not is_name(was):
             continue
-        fitting = [name for name in others if _form(name) == _form(was)]
+        fitting = [name for name in others if _likeness(name) == _likeness(was)]
         for name in (fitting or others)[:_TRIES]:
             edit = Edit(start, end, name)
             if _initials(name) != _initials(was) and _is_absent(edit, scene):
@@ -179,7 +179,7 @@ def name_edits(scene: Scene, names: Iterable[str]) -> Iterator[Edit]:
                 break
 
 
-def _form(name: str) -> tuple[int, bool]:
+def _likeness(name: str) -> tuple[int, bool]:
     """Its words, and whether it is an acronym."""
     return len(name.split()), name.isupper()
 
