@@ -53,7 +53,7 @@ class LoopTraining(Settings):
     """Of the world, the first weights, the order of conversations and the questions."""
     lesson_steps: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (400, 900)
     """Steps of each lesson."""
-    steps: Annotated[int, Field(ge=1)] = 6500
+    steps: Annotated[int, Field(ge=1)] = 3500
     """Steps of the training after them."""
     vocab_size: Annotated[int, Field(ge=300)] = 640
     """Ids of the tokenizer, which is made of the training conversations."""
