@@ -44,8 +44,6 @@ _ENDINGS = """
     by da dale gard ka lin low mo mund nis ra ro sey tas ten thor ve vik wick zu
 """.split()
 _HELD_OUT_SHARE = 5  # one of five
-# Above 1, contexts of few passages are more frequent.
-_FEWER = 1.35
 
 
 class WorldSettings(Settings):
@@ -248,15 +246,13 @@ def _draw_context(
 ) -> tuple[list[Fact], list[Cell]]:
     """Facts told in an order of chance, and cells near to them that are not told."""
     kind = _one(rng, KINDS)
-    # Many things, so that most passages beside one tell the same of another thing: where few do,
-    # the attribute alone gives the answer away, and names are not read.
-    entities = draw_names(rng, int(rng.integers(4, 10)), held_out=held_out)
+    entities = draw_names(rng, int(rng.integers(2, 6)), held_out=held_out)
     cells = [Cell(kind, entity, a) for entity in entities for a in kind.attributes]
     first = _one(rng, cells)
     near = [c for c in cells if _alike(c, first)]
     other = [c for c in cells if c != first and c not in near]
     ordered = [first, *_shuffled(rng, near), *_shuffled(rng, other)]
-    count = 1 + int(most * rng.random() ** _FEWER)
+    count = int(rng.integers(1, most + 1))
     facts = [draw_fact(rng, cell, held_out=held_out) for cell in _shuffled(rng, ordered[:count])]
     # What is asked for in vain is mostly near what is told, or declining were easy to learn.
     return facts, [c for c in ordered[count:] if any(_alike(c, one) for one in ordered[:count])]

@@ -3,9 +3,8 @@
     a kind, such as pump, has four attributes; an attribute has statements and questions:
     "The {entity} pump weighs {value}."    "How much does the {entity} pump weigh?"
 
-A statement stands in a document and is what an answer quotes; questions say it in other words. A
-statement in several forms makes a model look at the passage before its first word: of one form
-alone, models of this size learned to copy half as well.
+A statement stands in a document and is what an answer quotes; it comes in two forms, as in documents
+by several authors. Questions say it in other words.
 """
 
 from __future__ import annotations
