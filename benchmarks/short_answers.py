@@ -2,7 +2,7 @@
 
     python benchmarks/short_answers.py [--data FOLDER] [--languages en de zh] [--seed 0]
 
-FOLDER holds ``xquad.LANGUAGE.json``: paragraphs with questions and gold answers. Each gold answer
+FOLDER holds ``xquad/xquad.LANGUAGE.json``: paragraphs with questions and gold answers. Each gold answer
 stands against
 
 same paragraph     the gold answer of another question about the same paragraph
@@ -104,12 +104,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[1] / "../shared/data")
     parser.add_argument("--languages", nargs="+", default=["en", "de", "zh"])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for language in options.languages:
-        asked = list(read_asked(options.data / f"xquad.{language}.json", language, options.seed))
+        asked = list(read_asked(options.data / f"xquad/xquad.{language}.json", language, options.seed))
         for detector in (ShortAnswerDetector(), LexicalDetector()):
             found = measure(detector, asked)
             told = "  ".join(

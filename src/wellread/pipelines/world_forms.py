@@ -3,8 +3,8 @@
     a kind, such as pump, has four attributes; an attribute has statements and questions:
     "The {entity} pump weighs {value}."    "How much does the {entity} pump weigh?"
 
-A statement stands in a document and is what an answer quotes; it comes in two forms, as in documents
-by several authors. Questions say it in other words.
+A statement stands in a document and is what an answer quotes; it comes in two forms, as documents
+by several authors would have it. Questions say it in other words.
 """
 
 from __future__ import annotations
