@@ -2,8 +2,8 @@
 
     python benchmarks/short_answers.py [--data FOLDER] [--languages en de zh] [--seed 0]
 
-FOLDER holds ``xquad/xquad.LANGUAGE.json``: paragraphs with questions and gold answers. Each gold answer
-stands against
+FOLDER holds ``xquad/xquad.LANGUAGE.json``: paragraphs with questions and gold answers. Each gold
+answer stands against
 
 same paragraph     the gold answer of another question about the same paragraph
 other paragraph    a gold answer from another article, which this paragraph does not hold
@@ -109,7 +109,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for language in options.languages:
-        asked = list(read_asked(options.data / f"xquad/xquad.{language}.json", language, options.seed))
+        path = options.data / f"xquad/xquad.{language}.json"
+        asked = list(read_asked(path, language, options.seed))
         for detector in (ShortAnswerDetector(), LexicalDetector()):
             found = measure(detector, asked)
             told = "  ".join(
