@@ -7,50 +7,22 @@ import json
 import os
 import re
 import shlex
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.checks.tiny_encoder import tiny_bert
+from tests.cli.test_kb import run
 from tests.pipelines.corpora import write_corpus
-from wellread.cli import main
 from wellread.llm.server import LoopbackServer
 
+__all__ = ["run"]
 TEXT = "The pump runs at 67 psi. It was built in 1960."
 ROWS = [
     {"id": "right", "question": "q?", "contexts": [TEXT], "answer": "The pump runs at 67 psi."},
     {"id": "wrong", "question": "q?", "contexts": [TEXT], "answer": "The pump runs at 69 psi."},
     {"id": "empty", "question": "q?", "contexts": [TEXT], "answer": ""},
 ]
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys) -> Callable[..., Ended]:
-    """``run("check", …)`` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def wellread(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["wellread", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        shown = capsys.readouterr()
-        return Ended(code, shown.out, shown.err)
-
-    return wellread
 
 
 @pytest.fixture
@@ -204,3 +176,12 @@ def test_beside_a_file_in_a_folder_that_is_read_only_verdicts_need_a_place(
     assert ended.code == 2
     assert "may not be written to\n  name a file: --output" in ended.err
     assert run("check", answers, "-o", "v.jsonl", "-q").code == 0
+
+
+def test_a_row_that_cannot_be_read_is_placed_and_the_way_on_is_told(run, answers):
+    answers.write_text(answers.read_text("utf-8") + '{"question": "x", "answ\n', "utf-8")
+    ended = run("check", answers)
+    assert ended.code == 2
+    assert "answers.jsonl:4 not JSON" in ended.err
+    assert "mend the row, or leave such rows out with --skip-bad" in ended.err
+    assert run("check", answers, "--skip-bad", "-q").code == 3

@@ -125,7 +125,7 @@ def check_file(
 
     Example: wellread check wellread-output/rag_examples.jsonl
     """
-    from wellread.errors import InputError
+    from wellread.errors import InputError, RowError
     from wellread.pipelines.check_file import CheckSettings, default_output, rows_text
     from wellread.pipelines.check_file import check_file as run
     from wellread.pipelines.detectors import DetectorOptions, open_detector
@@ -149,8 +149,12 @@ def check_file(
         endpoint=_endpoint(config, base_url, api_model, api_key_env),
         journal=target.with_suffix(".journal.sqlite"),
     )
-    with open_detector(detector, options) as opened, progress(quiet) as shown:
-        report = run(file, opened, settings, output=target, progress=shown)
+    try:
+        with open_detector(detector, options) as opened, progress(quiet) as shown:
+            report = run(file, opened, settings, output=target, progress=shown)
+    except RowError as error:
+        error.hint = error.hint or "mend the row, or leave such rows out with --skip-bad"
+        raise
     if as_json:
         print_json(report.to_dict())
     elif not quiet:
