@@ -16,7 +16,7 @@ from wellread.train.models import new_model
 from wellread.train.presets import NewModel
 
 FAMILIES = [*TRANSFORMERS, *HYBRIDS]
-PATTERNS = {"TT": True, "TTM": False, "MM": False}
+PATTERNS = {"TT": True, "TTM": False, "CT": False, "MM": False}
 
 
 def made(pattern: str, **options: object) -> PreTrainedModel:

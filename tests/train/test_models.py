@@ -29,6 +29,8 @@ from wellread.train.saving import save_model
 VOCABULARY, PAD, ENDS = 97, 0, [2, 3]
 KINDS = {
     "TT": "llama",
+    "CT": "lfm2",
+    "CCTC": "lfm2",
     "TM": "nemotron_h",
     "MMT": "nemotron_h",
     "MM": "mamba2",
@@ -94,8 +96,20 @@ def test_an_unknown_block_is_named_with_its_place_and_what_is_allowed(
 ) -> None:
     with pytest.raises(ValidationError) as error:
         NewModel.model_validate({"block_pattern": pattern})
-    for word in (*words, "T or transformer", "M or mamba"):
+    for word in (*words, "T or transformer", "M or mamba", "C or convolution"):
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize("pattern", ["C", "CC", "C,M", "T,C,M"])
+def test_convolutions_without_attention_or_beside_mamba_are_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="C blocks stand beside T blocks alone"):
+        NewModel(block_pattern=pattern)
+    assert NewModel(block_pattern="conv,T,convolution").blocks == "CTC"
+
+
+def test_dropout_is_refused_where_the_family_has_none() -> None:
+    with pytest.raises(ValidationError, match="models with C blocks know none"):
+        NewModel(block_pattern="CT", dropout=0.1)
 
 
 def test_a_pattern_of_another_length_than_n_layer_is_refused_with_both_numbers() -> None:
@@ -199,13 +213,29 @@ def test_a_fresh_state_carries_a_token_beyond_the_convolutions() -> None:
     assert after.abs().max() > 0.01 * logits(model).std()
 
 
+def test_a_convolution_sees_as_many_tokens_as_asked_and_starts_wide_awake() -> None:
+    for width in (2, 3, 4):
+        conv = made("CT", conv_width=width).model.layers[0].conv.conv
+        assert conv.kernel_size == (width,)
+        assert conv.weight.std().item() == pytest.approx((3 * width) ** -0.5, rel=0.3)
+
+
 def test_small_models_share_embeddings_unless_told_otherwise() -> None:
     def shares(model: PreTrainedModel) -> bool:
         return model.get_input_embeddings().weight is model.get_output_embeddings().weight
 
     assert shares(made("TT"))
+    assert shares(made("CT"))
     assert not shares(made("TT", tie_embeddings=False))
     assert not shares(made("TM"))
+
+
+def test_options_of_attention_reach_a_model_with_convolutions() -> None:
+    config = made("CT", rope_theta=500.0, max_positions=512, mlp_width=48).config
+    assert config.layer_types == ["conv", "full_attention"]
+    assert config.rope_parameters["rope_theta"] == 500.0
+    assert config.max_position_embeddings == 512
+    assert made("CT", mlp_width=48).model.layers[0].feed_forward.w1.out_features == 48
 
 
 def test_dropout_and_rope_reach_the_model() -> None:

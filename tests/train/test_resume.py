@@ -64,6 +64,7 @@ def steps_of(folder: Path, name: str = "loss") -> list[tuple[int, float]]:
 
 
 HYBRID = {"preset": "nano", "n_embd": 32, "block_pattern": "T,M", "max_positions": 128}
+CONVOLUTIONS = {**HYBRID, "block_pattern": "C,T"}
 DROPOUT = {"preset": "nano", "n_embd": 32, "max_positions": 128, "dropout": 0.2}
 
 
@@ -77,6 +78,7 @@ DROPOUT = {"preset": "nano", "n_embd": 32, "max_positions": 128, "dropout": 0.2}
             marks=pytest.mark.slow,
         ),
         pytest.param({"model": HYBRID}, id="a hybrid in buckets", marks=pytest.mark.slow),
+        pytest.param({"model": CONVOLUTIONS}, id="with convolutions", marks=pytest.mark.slow),
         pytest.param(
             {"model": HYBRID, "lora": {"rank": 2}},
             id="an adapter over a hybrid",

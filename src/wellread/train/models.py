@@ -1,9 +1,9 @@
 """Models to train: new ones from settings, and any causal language model from a folder.
 
-    NewModel ──new_model──> Llama (all T), Nemotron-H (T and M), Mamba-2 (all M)
+    NewModel ──new_model──> Llama (all T), LFM2 (T and C), Nemotron-H (T and M), Mamba-2 (all M)
     folder | org/name ──load_causal_model──> the model, with an adapter laid over it where it is one
 
-All three kinds of new model are of the transformers library, so that a saved folder is read by it,
+All four kinds of new model are of the transformers library, so that a saved folder is read by it,
 by vLLM and by llama.cpp. A folder is read without any network and without running code or pickles
 from it.
 
@@ -24,6 +24,7 @@ from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
+    Lfm2Config,
     LlamaConfig,
     Mamba2Config,
     NemotronHConfig,
@@ -57,7 +58,7 @@ def new_model(
     config = _config(settings, vocab_size, pad_id, list(eos_ids))
     with seeded(seed):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        _start_mamba(model)
+        _start_convolutions(model)
     model.generation_config = GenerationConfig(pad_token_id=pad_id, eos_token_id=list(eos_ids))
     return model
 
@@ -72,24 +73,40 @@ def _config(
         "bos_token_id": None,
         "eos_token_id": eos_ids,
     }
+    if "C" in settings.blocks:
+        return _lfm2(settings, common)
     if "M" not in settings.blocks:
         return _llama(settings, common)
     return _nemotron(settings, common) if "T" in settings.blocks else _mamba(settings, common)
 
 
 def _llama(settings: NewModel, common: dict[str, Any]) -> LlamaConfig:
-    shape, tied = settings.shape(), settings.tie_embeddings
-    return LlamaConfig(
+    return LlamaConfig(**common, **_attending(settings), attention_dropout=settings.dropout)
+
+
+def _lfm2(settings: NewModel, common: dict[str, Any]) -> Lfm2Config:
+    kinds = {"T": "full_attention", "C": "conv"}
+    return Lfm2Config(
         **common,
-        num_hidden_layers=shape.n_layer,
-        num_attention_heads=shape.n_head,
-        num_key_value_heads=shape.n_kv_head,
-        intermediate_size=settings.mlp_width or _rounded(shape.n_embd * 8 / 3),
-        max_position_embeddings=settings.max_positions,
-        attention_dropout=settings.dropout,
-        rope_parameters={"rope_type": "default", "rope_theta": settings.rope_theta},
-        tie_word_embeddings=shape.n_embd <= _TIED_UP_TO if tied is None else tied,
+        **_attending(settings),
+        layer_types=[kinds[block] for block in settings.blocks],
+        conv_L_cache=settings.conv_width,
+        block_auto_adjust_ff_dim=False,
     )
+
+
+def _attending(settings: NewModel) -> dict[str, Any]:
+    """What all families with gated MLPs and rotary positions are told."""
+    shape, tied = settings.shape(), settings.tie_embeddings
+    return {
+        "num_hidden_layers": shape.n_layer,
+        "num_attention_heads": shape.n_head,
+        "num_key_value_heads": shape.n_kv_head,
+        "intermediate_size": settings.mlp_width or _rounded(shape.n_embd * 8 / 3),
+        "max_position_embeddings": settings.max_positions,
+        "rope_parameters": {"rope_type": "default", "rope_theta": settings.rope_theta},
+        "tie_word_embeddings": shape.n_embd <= _TIED_UP_TO if tied is None else tied,
+    }
 
 
 def _nemotron(settings: NewModel, common: dict[str, Any]) -> NemotronHConfig:
@@ -143,7 +160,7 @@ def _rounded(width: float, multiple: int = 32) -> int:
     return max(multiple, round(width / multiple) * multiple)
 
 
-def _start_mamba(model: nn.Module) -> None:
+def _start_convolutions(model: nn.Module) -> None:
     """Give convolutions the weights that Mamba starts from.
 
     The library draws them as it draws matrices, with a deviation of 0.02; sums of four such

@@ -1,9 +1,10 @@
-"""Block patterns: which layer is a T(ransformer) and which a M(amba) block.
+"""Block patterns: which layer is a T(ransformer), a M(amba) or a C(onvolution) block.
 
     "T,T,M,M"  "ttmm"  ["transformer", "mamba"]  ──parse──> "TTMM" ──nemotron──> "*-*-M-M-"
 
-A T is attention and an MLP, an M is a Mamba-2 mixer and, where asked, an MLP. The second form is
-how Nemotron-H configurations are written: ``*`` attention, ``-`` MLP, ``M`` Mamba-2.
+A T is attention and an MLP, an M is a Mamba-2 mixer and, where asked, an MLP, a C is a short gated
+convolution and an MLP. The second form is how Nemotron-H configurations are written: ``*``
+attention, ``-`` MLP, ``M`` Mamba-2.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_NAMES = {"t": "T", "transformer": "T", "m": "M", "mamba": "M"}
-_ALLOWED = "T or transformer, M or mamba"
+_NAMES = {
+    "t": "T", "transformer": "T", "m": "M", "mamba": "M", "c": "C", "conv": "C", "convolution": "C",
+}  # fmt: skip
+_ALLOWED = "T or transformer, M or mamba, C or convolution"
 _TOKEN = re.compile(r"[^\s,;|]+")
 
 
 def parse_pattern(pattern: str | Sequence[str]) -> str:
-    """One letter a block; ValueError names the position of what is neither T nor M.
+    """One letter a block; ValueError names the position of what is no block.
 
     >>> parse_pattern("t, T, mamba, M"), parse_pattern("ttMM"), parse_pattern(["m", "Transformer"])
     ('TTMM', 'TTMM', 'MT')
@@ -32,7 +35,13 @@ def parse_pattern(pattern: str | Sequence[str]) -> str:
                 f"block_pattern: block {position} of {len(words)} is {word!r}; "
                 f"a block is {_ALLOWED}, as in 'T,T,M,M'"
             )
-    return "".join(block for block in blocks if block)
+    parsed = "".join(block for block in blocks if block)
+    if "C" in parsed and ("M" in parsed or "T" not in parsed):
+        raise ValueError(
+            f"block_pattern {parsed}: C blocks stand beside T blocks alone, as in 'C,T,C,T'; "
+            "no family that transformers, vLLM and llama.cpp share has them otherwise"
+        )
+    return parsed
 
 
 def check_length(blocks: str, n_layer: int | None) -> None:

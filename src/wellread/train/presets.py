@@ -42,7 +42,7 @@ class NewModel(Settings):
     preset: PresetName = "micro"
     """Size: nano, micro, small, medium, base or large (about 150 million parameters)."""
     block_pattern: Annotated[str, BeforeValidator(parse_pattern)] = ""
-    """T(ransformer) and M(amba) blocks, such as ``T,T,M,M``; empty = all T."""
+    """T(ransformer), M(amba) and C(onvolution) blocks, such as ``T,T,M,M``; empty = all T."""
     n_layer: Annotated[int | None, Field(ge=1, le=256)] = None
     """Blocks; a `block_pattern` says it already."""
     n_embd: Annotated[int | None, Field(ge=8, le=16_384)] = None
@@ -56,7 +56,7 @@ class NewModel(Settings):
     max_positions: Annotated[int, Field(ge=16, le=1_048_576)] = 4096
     """Longest conversation, in tokens, that the model is made for."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of attention weights left out in training."""
+    """Share of attention weights left out in training; models with C blocks know none."""
     rope_theta: Annotated[float, Field(gt=1)] = 10_000.0
     """Base of the rotary positions; models with M blocks take position from those instead."""
     tie_embeddings: bool | None = None
@@ -70,6 +70,8 @@ class NewModel(Settings):
     """Width inside an M block, in multiples of `n_embd`."""
     mamba_use_mlp: bool = True
     """Whether an M block ends with an MLP, as a T block does."""
+    conv_width: Annotated[int, Field(ge=2, le=4)] = 3
+    """Tokens that the convolution of a C block sees, the present one and those before it."""
 
     @model_validator(mode="after")
     def _agrees(self) -> NewModel:
@@ -79,13 +81,17 @@ class NewModel(Settings):
             raise ValueError(
                 f"n_embd {shape.n_embd} over n_head {shape.n_head} must be an even whole number"
             )
+        if self.dropout and "C" in self.blocks:
+            raise ValueError(
+                f"dropout is {self.dropout}, and models with C blocks know none; leave it out"
+            )
         if shape.n_head % shape.n_kv_head:
             raise ValueError(f"n_kv_head {shape.n_kv_head} must divide n_head {shape.n_head}")
         return self
 
     @property
     def blocks(self) -> str:
-        """One letter, T or M, for each block."""
+        """One letter, T, M or C, for each block."""
         return self.block_pattern or "T" * (self.n_layer or PRESETS[self.preset].n_layer)
 
     def shape(self) -> Preset:
