@@ -30,11 +30,12 @@ class Sampling(Settings):
     temperature: float = Field(default=0.0, ge=0.0)
     """0 takes the likeliest token each time; higher is more varied."""
     top_k: int = Field(default=0, ge=0)
-    """Draw among so many of the likeliest tokens; 0 = all."""
+    """Draw among so many of the likeliest tokens; 0 = all. A server is told where it is set."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     """Draw among the likeliest tokens that together have this probability."""
     seed: int = 0
-    """Of what is drawn: the same answer each time, alone or in a batch."""
+    """Of what is drawn: the same answer each time, alone or in a batch. A server is told, and may
+    keep to it or not."""
     stop: tuple[str, ...] = ()
     """Strings that end an answer, beside those of the chat format; they are not part of it."""
 

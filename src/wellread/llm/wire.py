@@ -53,7 +53,7 @@ MAX_STOPS = 4
 # Fields that not every server knows. Without `stream` a reply comes whole.
 OPTIONAL = ("stream_options", "top_k", "seed", "stream")
 _EXCERPT = 300
-_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _THOUGHT_END = re.compile(r"</think(?:ing)?>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NO_CREDIT = re.compile(
