@@ -192,6 +192,20 @@ def test_an_answer_can_be_asked_for_whole_and_then_it_is_asked_for_again(ask):
     assert ["stream" in body for body in server.bodies] == [False, False]
 
 
+def test_a_thought_that_is_known_too_late_is_no_part_of_the_answer(ask):
+    with LoopbackServer(lambda request: f"Passage 9 [9]?</think>\n\n{TEXT} [1]") as server:
+        with RetrievalManager("bm25") as manager:
+            manager.add_documents([{"id": "a", "content": TEXT}])
+            session = ChatSession(ask(server), manager)
+            told: list[str] = []
+            answer = session.ask("items returned?", told.append)
+    assert "".join(told).startswith("Passage 9 [9]?</think>")
+    assert answer.text == f"{TEXT} [1]"
+    assert answer.generated.thought == len("Passage 9 [9]?</think>\n\n")
+    assert [citation.text for citation in answer.citations] == ["[1]"]
+    assert session.history == (("items returned?", answer.text),)
+
+
 def test_a_server_that_does_not_stream_answers_in_one_piece(ask):
     with speaking(streaming=None) as server, warnings.catch_warnings():
         assert said(ask(server).stream(ASKED, Sampling())) == [TEXT]

@@ -188,7 +188,7 @@ def test_before_the_first_piece_a_trouble_costs_one_call_more(fault):
         ("drop", "hung up"),
         ("malformed", "not a JSON object"),
         ("error", "the model has crashed"),
-        ("unfinished", "before the answer did"),
+        ("unfinished", "without a finish reason"),
     ],
 )
 def test_after_the_first_piece_a_trouble_is_the_end_and_no_answer(fault, told):
@@ -254,7 +254,7 @@ def test_a_key_that_the_answer_repeats_is_hidden_though_it_comes_in_bits():
             chunk = {"choices": [{"index": 0, "delta": {"content": letter}}]}
             writer.write(b"data: " + orjson.dumps(chunk) + b"\n\n")
             await writer.drain()
-        writer.write(b"data: [DONE]\n\n")
+        writer.write(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n')
         await writer.drain()
 
     heard = with_raw_server(by_letter, environment={"K": CANARY}, api_key="${K}")

@@ -94,19 +94,20 @@ def test_characters_that_the_server_cuts_are_put_together():
         b'data: {"choices": [{"delta": {"content": "' + bytes([byte]) + b'"}}]}\n\n'
         for byte in "é🙂".encode()
     )
-    assert reply(cut_bytes + DONE).text == "é🙂"
+    assert reply(cut_bytes + finish() + DONE).text == "é🙂"
     halves = "".join(
         'data: {"choices": [{"delta": {"content": "HALF"}}]}\n\n'.replace("HALF", half)
         for half in ("\\ud83d", "\\ude42")
     )
-    assert reply(halves.encode() + said("!") + DONE).text == "🙂!"
+    assert reply(halves.encode() + said("!") + finish() + DONE).text == "🙂!"
     alone = b'data: {"choices": [{"delta": {"content": "a\\ud83db"}}]}\n\n'
-    assert reply(alone + DONE).text == "a\ufffdb"
+    assert reply(alone + finish() + DONE).text == "a\ufffdb"
 
 
 def test_an_event_may_span_lines_have_names_and_lack_its_last_empty_line():
     body = b"\xef\xbb\xbfid: 4\nretry: 10\nevent: message\n"
-    body += b'data: {"choices": [{"delta":\ndata:  {"content": "Hi"}}]}\n\ndata: [DONE]'
+    body += b'data: {"choices": [{"delta":\ndata:  {"content": "Hi"}}]}\n\n' + finish()
+    body += b"data: [DONE]"
     assert reply(body).text == "Hi"
 
 
@@ -124,13 +125,14 @@ def test_a_text_completion_is_streamed_too():
     assert reply(body + DONE).text == "Once."
 
 
-def test_a_finish_reason_without_done_and_done_without_a_reason_are_both_an_end():
+def test_a_finish_reason_is_an_end_without_done_too():
     assert reply(said("All of it.") + finish()).text == "All of it."
-    assert reply(said("All of it.") + DONE).finish_reason == "stop"
 
 
 def test_nothing_behind_done_is_read():
-    found, told = read(said("Hi") + DONE + said("more") + event({"error": {"message": "x"}}))
+    found, told = read(
+        said("Hi") + finish() + DONE + said("more") + event({"error": {"message": "x"}})
+    )
     assert (told, isinstance(found, Answer)) == (["Hi"], True)
 
 
@@ -149,7 +151,9 @@ def test_a_server_that_does_not_stream_is_read_all_the_same():
 @pytest.mark.parametrize(
     ("body", "trouble", "reason", "told"),
     [
-        (said("Half of"), "broken", "broken_off", "before the answer did"),
+        (said("Half of"), "broken", "broken_off", "without a finish reason"),
+        (said("Half of") + DONE, "broken", "broken_off", "without a finish reason"),
+        (said("Half of") + USAGE + DONE, "broken", "broken_off", "without a finish reason"),
         (said("Half") + b'data: {"choices": [{"ind', "broken", "malformed", "not a JSON object"),
         (said("Half") + b"data: {oops}\n\n" + finish() + DONE, "broken", "malformed", "{oops}"),
         (said("Half") + b"data: 7\n\n" + DONE, "broken", "malformed", "'7'"),
@@ -258,6 +262,14 @@ def test_a_thought_is_not_told_and_text_about_thoughts_is():
         assert "".join(told) == "Yes </think> it is."
         assert isinstance(found, Answer)
     assert problem(said("<think>never ending") + finish() + DONE).reason == "empty"
+
+
+def test_a_thought_of_which_only_the_end_is_marked_is_told_and_is_not_in_the_reply():
+    found, told = read(said("Let me see.") + said("</think>\n\nYes.") + finish() + DONE)
+    assert "".join(told) == "Let me see.</think>\n\nYes."
+    assert isinstance(found, Answer)
+    assert found.reply.text == "Yes."
+    assert problem(said("Let me see.</think>") + finish() + DONE).reason == "empty"
 
 
 LIKELY = st.lists(

@@ -47,7 +47,8 @@ class Generated:
     `finish_reason` is ``stop`` where it came to its end, ``length`` where it was cut off.
     `left_out` counts the passages, and `turns_left_out` the earlier turns, for which the model
     had no room; `is_cut` says that the end of one more passage is missing. `estimated` says that
-    nobody counted the tokens.
+    nobody counted the tokens. The first `thought` characters of the pieces are none of the answer:
+    a thought, which a server marked as such only at its end.
     """
 
     finish_reason: FinishReason
@@ -57,6 +58,7 @@ class Generated:
     is_cut: bool = False
     turns_left_out: int = 0
     estimated: bool = False
+    thought: int = 0
 
 
 class Stream(Iterator[str]):

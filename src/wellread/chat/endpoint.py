@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -94,6 +94,7 @@ class EndpointAnswerer:
     def _streamed(self, request: chat.ChatRequest) -> Generator[str, None, Generated]:
         # A queue for each answer: one that was interrupted may still be writing to its own.
         said = self._said = _Said()
+        told = 0
         answering = self._loop.start(self._reply(request, said))
         try:
             answering.add_done_callback(lambda _: said.put(None))
@@ -101,6 +102,7 @@ class EndpointAnswerer:
                 if isinstance(one, _Warning):
                     self._warn(one.text)
                 else:
+                    told += len(one)
                     yield one
             reply = answering.result()
         except ModelError as error:
@@ -112,6 +114,7 @@ class EndpointAnswerer:
             prompt_tokens=reply.usage.input_tokens,
             tokens=reply.usage.output_tokens,
             estimated=reply.estimated,
+            thought=told - len(reply.text),
         )
 
     async def _reply(self, request: chat.ChatRequest, said: _Said) -> chat.ChatReply:
@@ -121,8 +124,9 @@ class EndpointAnswerer:
             self._client = client
         if self._streams:
             return await self._client.stream(request, said.put)
-        reply = await self._client.reply(request)
-        said.put(reply.text.strip())
+        whole = await self._client.reply(request)
+        reply = replace(whole, text=whole.text.strip())
+        said.put(reply.text)
         return reply
 
 

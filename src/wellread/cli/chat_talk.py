@@ -117,6 +117,8 @@ class Screen:
         sys.stdout.flush()
         if answer.generated.finish_reason == "length":
             say(f"[cut off after {answer.generated.tokens:,} tokens: --max-tokens]")
+        if answer.generated.thought:
+            say("[the model thought aloud first, which is no part of the answer: --no-stream]")
         if answer.generated.left_out:
             say(f"[no room for {answer.generated.left_out} more passages: --top-k]")
         self._err.print(verdict_line(answer), soft_wrap=True)

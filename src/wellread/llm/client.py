@@ -183,7 +183,8 @@ class EndpointClient:
     async def stream(self, request: ChatRequest, tell: Callable[[str], None]) -> ChatReply:
         """Answer one request, and tell each piece of its text as it comes.
 
-        Joined, the pieces are the reply's text. It is sent again only as long as nothing was told.
+        Joined, the pieces end with the reply's text, and are no more than it but where a thought
+        could not be told from it. The request is sent again only as long as nothing was told.
         A server that does not stream tells all at once. Raises as `reply` does; cancelled, it
         hangs up.
         """

@@ -74,6 +74,11 @@ class Pieces:
         self._begun = self._thinks = False
 
     @property
+    def left_out_thought(self) -> bool:
+        """Whether the text began with a thought, which no piece holds."""
+        return self._thinks
+
+    @property
     def text(self) -> str:
         """All that was handed out."""
         return "".join(self._handed_out)

@@ -3,8 +3,12 @@
     bytes ──events.py──> events ──┬─> text of the first choice ──pieces.py──> tell(piece)
                                   └─> finish reason, usage, errors ──end()──> Answer | Problem
 
-An answer is whole only where the server says so: with a finish reason or with ``[DONE]``. Whatever
-else ends a stream is a `Problem`: an error event, an event that is not JSON, bytes that just stop.
+An answer is whole only where the server says why it ended. ``[DONE]`` alone is not enough: gateways
+write it after a failure too. And it may be missing: some servers leave it out, or leave the
+connection open. Whatever else ends a stream is a `Problem`: an error event, an event that is not
+JSON, bytes that just stop. A thought that the chat template opened, so that only its end stands in
+the reply, is told before it can be known; the reply is without it.
+
 A server that does not stream sends one JSON object; it is known by its first byte, and read as any
 other reply.
 """
@@ -27,6 +31,7 @@ from wellread.llm.wire import (
     counted_usage,
     excerpt,
     read_answer,
+    thought_before,
     told_error,
     weigh,
 )
@@ -64,7 +69,7 @@ class StreamReader:
     @property
     def is_whole(self) -> bool:
         """Whether the server has said that the text is complete."""
-        return self._problem is None and (self._done or bool(self._finish))
+        return self._problem is None and bool(self._finish)
 
     def take(self, received: bytes) -> bool:
         """Read on; False where nothing of what may follow matters."""
@@ -93,17 +98,19 @@ class StreamReader:
             return self._end_whole(b"".join(self._whole), retry_after)
         if not self._events:
             return Problem("broken", "malformed", f"no events in {self._said(self._head)!r}")
-        if not self.is_whole:
-            return Problem("broken", "broken_off", "the stream ended before the answer did")
-        if not self._choices:
+        if self._done and not self._choices:
             return Problem("unusable", "no_choices", "no choices in the stream")
+        if not self.is_whole:
+            return Problem("broken", "broken_off", "the stream ended without a finish reason")
         return self._end_streamed()
 
     def _end_streamed(self) -> Answer[ChatReply] | Problem:
         tail = self._pieces.end()
-        text = self._pieces.text
-        usage, estimated = counted_usage(self._counted, self._request, text)
-        reply = ChatReply(text, self._finish or "stop", usage, estimated)
+        said = self._pieces.text
+        usage, estimated = counted_usage(self._counted, self._request, said)
+        # What was told of such a thought cannot be taken back, but it is no part of the reply.
+        text = said if self._pieces.left_out_thought else said[thought_before(said) :]
+        reply = ChatReply(text, self._finish, usage, estimated)
         found = weigh(reply, self._declined, partial=self._request.partial)
         if tail and isinstance(found, Answer):
             self._tell(tail)

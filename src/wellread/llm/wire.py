@@ -232,13 +232,18 @@ def strip_thought(text: str) -> str:
     >>> strip_thought("The template opened the thought.</think>Yes.")
     'Yes.'
     """
-    if "think" not in text or not (end := _THOUGHT_END.search(text)):
-        return _THOUGHT.sub("", text, count=1) if text.lstrip().startswith("<think") else text
     if match := _THOUGHT.match(text):
         return text[match.end() :].lstrip()
-    before = text[: end.start()]
+    return text[thought_before(text) :]
+
+
+def thought_before(text: str) -> int:
+    """How many characters at the beginning are a thought of which only the end is marked."""
+    end = _THOUGHT_END.search(text)
     # A closing tag in the middle of a reply about such tags is text.
-    return text if "<think" in before else text[end.end() :].lstrip()
+    if not end or "<think" in text[: end.start()]:
+        return 0
+    return len(text) - len(text[end.end() :].lstrip())
 
 
 def counted_usage(counted: Any, request: ChatRequest, written: str) -> tuple[Usage, bool]:
