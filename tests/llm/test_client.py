@@ -90,6 +90,7 @@ FAULTS = {
     "malformed": Faults(rate_malformed=0.2),
     "wrong type": Faults(rate_wrong_type=0.2),
     "empty": Faults(rate_empty=0.2),
+    "an error of status 200": Faults(rate_error=0.2),
     "length": Faults(rate_length=0.04),
     "timeout": Faults(rate_timeout=0.1),
 }

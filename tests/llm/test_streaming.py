@@ -105,8 +105,8 @@ def test_characters_that_the_server_cuts_are_put_together():
 
 
 def test_an_event_may_span_lines_have_names_and_lack_its_last_empty_line():
-    body = b"\xef\xbb\xbfid: 4\nretry: 10\nevent: message\n"
-    body += b'data: {"choices": [{"delta":\ndata:  {"content": "Hi"}}]}\n\n' + finish()
+    body = b'\xef\xbb\xbfdata: {"choices": [{"delta":\ndata:  {"content": "Hi"}}]}\n\n'
+    body += b"id: 4\nretry: 10\nevent: message\n" + finish()
     body += b"data: [DONE]"
     assert reply(body).text == "Hi"
 

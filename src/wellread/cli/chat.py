@@ -62,7 +62,9 @@ def chat(
     sampling_top_k: Annotated[
         int,
         typer.Option(
-            "--sampling-top-k", min=0, help="Draw among so many of the likeliest tokens; 0: all."
+            "--sampling-top-k",
+            min=0,
+            help="Draw among so many of the likeliest; 0: all. A server is told where it is set.",
         ),
     ] = 0,
     seed: Annotated[
