@@ -24,8 +24,10 @@ from wellread.llm.wire import Answer, Problem
 
 T = TypeVar("T")
 _CONNECT_S = 30.0
-# How long the count of tokens may take that follows the last word.
-_AFTER_S = 5.0
+# How long the count of tokens may take that follows the last word, and the end of the body behind
+# [DONE]: read to its end, a connection can be used again.
+_AFTER_TEXT_S = 5.0
+_AFTER_DONE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,20 @@ async def receive_stream(
     if response.status != 200:
         return await receive_whole(read, response, key)
     reader = StreamReader(request, key, tell)
+    loop = asyncio.get_running_loop()
+    lingering = math.inf
     try:
         async with asyncio.timeout(None) as patience:
             async for received in response.content.iter_any():
                 if not reader.take(received):
                     break
-                if reader.is_whole and patience.when() is None:
-                    patience.reschedule(asyncio.get_running_loop().time() + _AFTER_S)
+                linger_s = _AFTER_DONE_S if reader.is_done else _AFTER_TEXT_S
+                if (reader.is_done or reader.is_whole) and linger_s < lingering:
+                    lingering = linger_s
+                    patience.reschedule(loop.time() + linger_s)
     except (TimeoutError, aiohttp.ClientError, OSError):
         # What is lost behind the last word is no part of the reply.
-        if not reader.is_whole:
+        if not (reader.is_done or reader.is_whole):
             raise
     return reader.end(_retry_after(response))
 

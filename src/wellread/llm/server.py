@@ -54,6 +54,7 @@ class Stats:
     in_flight: int = 0
     most_in_flight: int = 0
     hung_up: int = 0
+    connections: int = 0
     arrivals: list[float] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class Stats:
             "by_fault": dict(self.by_fault),
             "most_in_flight": self.most_in_flight,
             "hung_up": self.hung_up,
+            "connections": self.connections,
         }
 
 
@@ -180,6 +182,7 @@ class _Connection(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
             self._server._connections.add(transport)
+            self._server.stats.connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._transport:

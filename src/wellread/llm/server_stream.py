@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,8 @@ def as_bytes(data: bytes, style: Streaming) -> Iterator[bytes]:
 class Pump:
     """Writes a stream a bit at a time, and stops where nobody listens any more.
 
-    `close` hangs up; `left` is called where the other side did before the end.
+    `transport` is None once the other side has hung up; where that is before the end, `left` is
+    called.
     """
 
     def __init__(
@@ -101,16 +103,15 @@ class Pump:
         bits = [bit for data in parts for bit in as_bytes(data, style)]
         # Cut bits follow at once; what a person waits for is the next word.
         between = style.piece_s * len(parts) / max(1, len(bits))
-        self._send(iter([HEAD, *bits]), between, drops)
+        self._send(deque([HEAD, *bits]), between, drops)
 
-    def _send(self, bits: Iterator[bytes], between: float, drops: bool) -> None:
+    def _send(self, bits: deque[bytes], between: float, drops: bool) -> None:
         transport = self._transport()
         if transport is None or transport.is_closing():
             self._left()
             return
-        bit = next(bits, None)
-        if bit is not None:
-            transport.write(bit)
+        transport.write(bits.popleft())
+        if bits:
             self._loop.call_later(between, self._send, bits, between, drops)
         elif drops:
             transport.close()

@@ -67,12 +67,17 @@ class StreamReader:
         self._problem: Problem | None = None
 
     @property
+    def is_done(self) -> bool:
+        """Whether the server has said that nothing follows."""
+        return self._done
+
+    @property
     def is_whole(self) -> bool:
         """Whether the server has said that the text is complete."""
         return self._problem is None and bool(self._finish)
 
     def take(self, received: bytes) -> bool:
-        """Read on; False where nothing of what may follow matters."""
+        """Read on; False where what may follow cannot mend it."""
         self._size += len(received)
         if len(self._head) < _MAX_HEAD:
             self._head += received[:_MAX_HEAD]
@@ -85,7 +90,7 @@ class StreamReader:
                 self._read(event)
         if self._size > MAX_BODY or self._decoder.waiting > _MAX_LINE:
             self._problem = Problem("unusable", "malformed", f"a reply of over {MAX_BODY:,} bytes")
-        return self._problem is None and not self._done
+        return self._problem is None
 
     def end(self, retry_after: str = "") -> Answer[ChatReply] | Problem:
         """What all that was read amounts to; tells the last piece."""
