@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
@@ -94,17 +95,20 @@ def interrupt() -> None:
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
-def test_closing_while_an_answer_comes_ends_without_a_complaint(capfd):
+def test_closing_while_an_answer_comes_hangs_up_without_a_complaint(capfd):
     with speaking(streaming=Streaming(piece_s=0.1)) as server:
         answerer = EndpointAnswerer(chat_endpoint(server.base_url, "m", None))
         stream = answerer.stream(ASKED, Sampling())
         next(stream)
-        stream.close()
         answerer.close()
+        assert wait_until(lambda: server.stats.hung_up) < 1.0
         silent = EndpointAnswerer(chat_endpoint(server.base_url, "m", None))
         silent.stream(ASKED, Sampling())
         silent.close()
+    del stream, answerer, silent
+    gc.collect()
     assert capfd.readouterr().err == ""
+    assert server.stats.requests == 1
 
 
 def test_an_answer_that_breaks_off_is_an_error_and_is_not_remembered(ask):

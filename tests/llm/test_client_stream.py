@@ -259,7 +259,7 @@ def test_a_refusal_that_repeats_the_key_is_told_without_it():
 
 
 def test_streams_that_are_heard_to_their_end_share_a_connection():
-    server = serving()
+    server = serving(streaming=Streaming(piece_s=0.01))
     listen(server, *[request(f"{n}") for n in range(5)])
     assert server.stats.hung_up == 0
     assert server.stats.connections == 1

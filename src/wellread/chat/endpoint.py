@@ -87,6 +87,7 @@ class EndpointAnswerer:
     def close(self) -> None:
         """Hang up."""
         if self._client is not None:
+            self._loop.run(_cancel_others())
             self._loop.run(self._client.__aexit__(None, None, None))
             self._client = None
         self._loop.close()
@@ -201,14 +202,13 @@ class _Loop:
     def close(self) -> None:
         """Stop the thread; closing twice is harmless."""
         if not self._loop.is_closed():
-            self.run(_cancel_others())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
 
 async def _cancel_others() -> None:
-    """End what was cancelled a moment ago and has not noticed."""
+    """End the answers that nobody waits for any more."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

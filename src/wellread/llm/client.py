@@ -242,7 +242,6 @@ class EndpointClient:
         """Whether it may help to send the request again without some of its `optional` fields."""
         sent = [name for name in optional if name not in self._left_out | course.left_out]
         named = refused_fields(refused.message, sent)
-        self._left_out.update(named)
         if settings := [name for name in named if name in {"top_k", "seed"}]:
             self._warn(
                 f"{self.name} refuses {' and '.join(settings)} and is asked without: "
@@ -250,8 +249,8 @@ class EndpointClient:
             )
         if not named and "stream_options" in sent and not self._succeeded:
             # Not every server says what it did not like.
-            course.left_out.add("stream_options")
-            return True
+            named = ("stream_options",)
+        course.left_out.update(named)
         return bool(named)
 
     def _broken_off(

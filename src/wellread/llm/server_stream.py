@@ -113,7 +113,13 @@ class Pump:
         transport.write(bits.popleft())
         if bits:
             self._loop.call_later(between, self._send, bits, between, drops)
-        elif drops:
-            transport.close()
         else:
-            transport.write(_END)
+            # By itself, as servers do that flush each event.
+            self._loop.call_later(between, self._end, drops)
+
+    def _end(self, drops: bool) -> None:
+        if transport := self._transport():
+            if drops:
+                transport.close()
+            else:
+                transport.write(_END)
