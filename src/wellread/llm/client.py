@@ -23,15 +23,16 @@ import functools
 import hashlib
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
 import aiohttp
 
 from wellread import __version__
-from wellread.errors import AuthenticationError, EndpointError, ModelError
-from wellread.llm.chat import ChatReply, ChatRequest, Usage
+from wellread.errors import AuthenticationError, EndpointError
+from wellread.llm.chat import ChatReply, ChatRequest
+from wellread.llm.course import Course, Told
 from wellread.llm.embeddings import (
     EmbeddingReply,
     EmbeddingRequest,
@@ -41,7 +42,7 @@ from wellread.llm.embeddings import (
 from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint
 from wellread.llm.exchange import Exchange, receive_stream, receive_whole, send
 from wellread.llm.limiter import Limiter, Ticket
-from wellread.llm.usage import UnusableReplyError, estimate_input, estimate_tokens
+from wellread.llm.usage import estimate_input, estimate_tokens
 from wellread.llm.wire import (
     Answer,
     Form,
@@ -59,39 +60,6 @@ _REDRAWS = 2
 _REJECTED_EVERYONE = 20
 _FORBIDDEN_EVERYONE = 3
 _FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
-
-
-@dataclass(slots=True)
-class _Course:
-    """How one request fares: attempts by kind, and the tokens that unusable replies took.
-
-    `until` is when it is given up, counted from the first time it was sent. `left_out` are fields
-    that it is sent without.
-    """
-
-    failures: int = 0
-    busy: int = 0
-    truncated: int = 0
-    until: float = 0.0
-    usage: Usage = field(default_factory=Usage)
-    left_out: set[str] = field(default_factory=set)
-
-    @property
-    def wasted(self) -> bool:
-        """Whether unusable replies were paid for."""
-        return self.usage != Usage()
-
-
-@dataclass(slots=True)
-class _Told:
-    """Who is told the pieces of a streamed reply, and what was told."""
-
-    tell: Callable[[str], None]
-    pieces: list[str] = field(default_factory=list)
-
-    def __call__(self, piece: str) -> None:
-        self.pieces.append(piece)
-        self.tell(piece)
 
 
 class EndpointClient:
@@ -188,16 +156,16 @@ class EndpointClient:
         A server that does not stream tells all at once. Raises as `reply` does; cancelled, it
         hangs up.
         """
-        return await self._answered(request, _keep_nothing, _Told(tell))
+        return await self._answered(request, _keep_nothing, Told(tell))
 
     async def _answered(
         self,
         request: ChatRequest,
         keep: Callable[[ChatReply], Awaitable[None]],
-        told: _Told | None,
+        told: Told | None,
     ) -> ChatReply:
         limiter = self.limiter
-        course = _Course()
+        course = Course()
         guess = self._guess(request)
         forms = self._forms(request)
         form = next(forms)
@@ -217,7 +185,7 @@ class EndpointClient:
                     limiter.succeeded(ticket)
                 return reply
             if told is not None and told.pieces:
-                raise self._broken_off(found, course, request, told)
+                raise course.broken_off(self.name, found, request, told.text)
             if found.reason == "bad_request":
                 if self._leaves_out(found, course, optional_fields(request, streams=streams)):
                     continue
@@ -227,7 +195,7 @@ class EndpointClient:
             await limiter.sleep(self._wait_s(found, course, redraws, body))
 
     def _exchange_of(
-        self, request: ChatRequest, told: _Told | None, course: _Course
+        self, request: ChatRequest, told: Told | None, course: Course
     ) -> Exchange[ChatReply]:
         path = "/completions" if request.completion else "/chat/completions"
         read = functools.partial(read_answer, request)
@@ -236,9 +204,7 @@ class EndpointClient:
         receive = functools.partial(receive_stream, request, read, told)
         return Exchange(path, receive, course.until - self.limiter.now())
 
-    def _leaves_out(
-        self, refused: Problem, course: _Course, optional: Mapping[str, object]
-    ) -> bool:
+    def _leaves_out(self, refused: Problem, course: Course, optional: Mapping[str, object]) -> bool:
         """Whether it may help to send the request again without some of its `optional` fields."""
         sent = [name for name in optional if name not in self._left_out | course.left_out]
         named = refused_fields(refused.message, sent)
@@ -253,29 +219,12 @@ class EndpointClient:
         course.left_out.update(named)
         return bool(named)
 
-    def _broken_off(
-        self, problem: Problem, course: _Course, request: ChatRequest, told: _Told
-    ) -> ModelError:
-        """The error for a reply of which a part was told."""
-        text = "".join(told.pieces)
-        if problem.usage == Usage():
-            course.usage += Usage(estimate_input(request), estimate_tokens(text))
-        return self._failure(
-            replace(
-                problem,
-                reason="broken_off",
-                message=f"the answer broke off after {len(text):,} characters: {problem.message}",
-                hint=problem.hint or "ask again",
-            ),
-            course,
-        )
-
     async def embed_and_keep(
         self, request: EmbeddingRequest, keep: Callable[[EmbeddingReply], Awaitable[None]]
     ) -> EmbeddingReply:
         """Embed some texts in one call, as `reply_and_keep` answers a request."""
         limiter = self.limiter
-        course = _Course()
+        course = Course()
         limited = self.endpoint.tokens_per_minute is not None
         guess = sum(map(estimate_tokens, request.texts)) if limited else 0
         body = embedding_body(self.endpoint, request)
@@ -333,9 +282,7 @@ class EndpointClient:
         key = self.endpoint.read_key(self._environment)
         return await send(self._session, self.endpoint, exchange, body, key)
 
-    def _whole(
-        self, found: Answer[ChatReply], course: _Course, form: Form, guess: int
-    ) -> ChatReply:
+    def _whole(self, found: Answer[ChatReply], course: Course, form: Form, guess: int) -> ChatReply:
         """Note what a success teaches, and add what the failed attempts cost."""
         reply = found.reply
         if form != self._form or not self._form_works:
@@ -349,7 +296,7 @@ class EndpointClient:
             self.limiter.correct(guess, tokens)
         return replace(reply, usage=reply.usage + course.usage) if course.wasted else reply
 
-    def _wait_s(self, problem: Problem, course: _Course, redraws: int, body: bytes) -> float:
+    def _wait_s(self, problem: Problem, course: Course, redraws: int, body: bytes) -> float:
         """Seconds until the request goes again; raises where it may not."""
         course.usage += problem.usage
         match problem.trouble:
@@ -364,16 +311,16 @@ class EndpointClient:
                 seconds = 0.0
             case _:
                 self._note_rejection(problem)
-                raise self._failure(problem, course)
+                raise course.failure(self.name, problem)
         if self.limiter.now() + seconds > course.until:
-            raise self._failure(problem, course)
+            raise course.failure(self.name, problem)
         return seconds
 
     def _redraws(self, request: ChatRequest) -> int:
         """How often a reply that was cut off is drawn again: never where it would be the same."""
         return min(_REDRAWS, self.endpoint.max_retries) if request.sampling.temperature else 0
 
-    def _wait_as_told(self, problem: Problem, course: _Course, body: bytes) -> float:
+    def _wait_as_told(self, problem: Problem, course: Course, body: bytes) -> float:
         told = problem.retry_after_s
         if told is None:
             return _backoff_s(course.busy, body)
@@ -418,14 +365,6 @@ class EndpointClient:
             error = EndpointError(message, reason=problem.reason, hint=problem.hint)
         self.limiter.end(error)
         raise error
-
-    def _failure(self, problem: Problem, course: _Course) -> ModelError:
-        message = f"{self.name}: {problem.message}"
-        if course.wasted or problem.trouble in {"unusable", "truncated"}:
-            return UnusableReplyError(
-                message, reason=problem.reason, usage=course.usage, hint=problem.hint
-            )
-        return ModelError(message, reason=problem.reason, hint=problem.hint)
 
 
 async def _keep_nothing(reply: ChatReply) -> None:
