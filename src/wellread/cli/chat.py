@@ -106,11 +106,12 @@ def chat(
     from wellread.config import combine_settings
 
     named = {"system": system, "top_k": top_k, "history": history}
-    server = _Server(base_url, api_model, api_key_env, stream)
+    # Nothing of an answer is shown before its JSON, and a whole one can be asked for again.
+    server = _Server(base_url, api_model, api_key_env, stream and not as_json)
     with contextlib.ExitStack() as held:
         from wellread.chat.session import ChatSession, ChatSettings
 
-        noted = _noted(model or model_name, server)
+        noted = _noted(model or model_name, server, stream)
         settings = combine_settings(
             None,
             ChatSettings,
@@ -152,7 +153,7 @@ class _Server(NamedTuple):
     streams: bool
 
 
-def _noted(model: str | None, server: _Server) -> Mapping[str, Any]:
+def _noted(model: str | None, server: _Server, streams: bool) -> Mapping[str, Any]:
     """What a model's folder says of the chat it is for; nothing for a server."""
     from wellread.chat.models import find_model, read_card
     from wellread.errors import InputError
@@ -166,7 +167,7 @@ def _noted(model: str | None, server: _Server) -> Mapping[str, Any]:
         return {}
     if server.model or server.key_name:
         raise InputError("--api-model and --api-key-env belong to a server", hint="add --base-url")
-    if not server.streams:
+    if not streams:
         raise InputError("--no-stream belongs to a server", hint="add --base-url, or leave it out")
     noted = read_card(find_model(model or "")).get("chat", {})
     return noted if isinstance(noted, Mapping) else {}
