@@ -75,7 +75,7 @@ def test_an_answer_closed_amid_its_words_is_hung_up_on_at_once_and_another_can_f
         stream = answerer.stream(ASKED, Sampling())
         next(stream)
         stream.close()
-        assert wait_until(lambda: server.stats.hung_up) < 1.0
+        assert wait_until(lambda: server.stats.hung_up) < 5.0
         assert stream.result is None
         server.streaming = Streaming()
         assert "".join(answerer.stream(ASKED, Sampling())) == TEXT
@@ -88,7 +88,7 @@ def test_an_interrupt_before_the_first_word_is_hung_up_on_too(ask):
         threading.Timer(0.2, interrupt).start()
         with pytest.raises(KeyboardInterrupt):
             next(stream)
-        assert wait_until(lambda: not server._connections) < 1.0
+        assert wait_until(lambda: not server._connections) < 5.0
 
 
 def interrupt() -> None:
@@ -101,7 +101,7 @@ def test_closing_while_an_answer_comes_hangs_up_without_a_complaint(capfd):
         stream = answerer.stream(ASKED, Sampling())
         next(stream)
         answerer.close()
-        assert wait_until(lambda: server.stats.hung_up) < 1.0
+        assert wait_until(lambda: server.stats.hung_up) < 5.0
         silent = EndpointAnswerer(chat_endpoint(server.base_url, "m", None))
         silent.stream(ASKED, Sampling())
         silent.close()

@@ -218,7 +218,7 @@ def test_retry_after_is_kept_to():
     )
     assert listen(server).text == TEXT
     first, second = server.stats.arrivals
-    assert 0.49 < second - first < 2.0
+    assert 0.49 < second - first < 10.0
 
 
 def test_a_stream_that_stalls_ends_at_the_deadline():
@@ -324,7 +324,7 @@ def test_what_is_lost_behind_the_last_word_is_not_missed(more, hangs_up, monkeyp
 
     began = time.perf_counter()
     heard = with_raw_server(forgetful)
-    assert time.perf_counter() - began < 2.0
+    assert time.perf_counter() - began < 4.0
     assert heard.reply.text == "All of it."
     assert heard.reply.estimated
 
@@ -348,7 +348,7 @@ def test_cancelled_the_client_hangs_up_at_once():
             assert (await client.stream(request(), lambda piece: None)).text == TEXT
             return took
 
-    assert asyncio.run(scene()) < 1.0
+    assert asyncio.run(scene()) < 5.0
 
 
 # -- fields that not every server knows
