@@ -327,15 +327,24 @@ def _refuse_missing_libraries() -> None:
 
 def _train(settings: TrainSettings, *, replace: bool, as_json: bool, quiet: bool) -> None:
     from wellread.train.sft import train_sft
+    from wellread.train.stopping import stop_on_signals
 
-    with progress(quiet or not _is_first()) as shown:
-        report = train_sft(settings, progress=shown, tell=None if quiet else say, replace=replace)
+    quiet = quiet or not _is_first()
+    with progress(quiet) as shown, stop_on_signals(None if quiet else _say_now) as stop:
+        report = train_sft(
+            settings, progress=shown, tell=None if quiet else say, replace=replace, stop=stop
+        )
     if not _is_first():
         return
     if as_json:
         print_json(dataclasses.asdict(report))
     if not quiet:
         _tell_report(report)
+
+
+def _say_now(words: str) -> None:
+    """Words from within a signal handler, where a stream may be in the middle of others."""
+    os.write(2, f"\n{words}\n".encode())
 
 
 def _tell_report(report: TrainReport) -> None:
