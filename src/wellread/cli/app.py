@@ -23,6 +23,7 @@ from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.loop import loop
 from wellread.cli.measure import measure
 from wellread.cli.output import say
+from wellread.cli.parsing import SeveralValues
 from wellread.cli.plan import plan
 from wellread.cli.prepare import prepare
 from wellread.cli.rag_data import rag_data
@@ -84,7 +85,9 @@ for _verb in _PLAIN:
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
 app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
 app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(experiment)
-app.command(name="prepare", context_settings={"token_normalize_func": with_hyphens})(prepare)
+app.command(
+    name="prepare", cls=SeveralValues, context_settings={"token_normalize_func": with_hyphens}
+)(prepare)
 app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 app.add_typer(train, name="train")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.core
 
 from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.output import Json, Quiet, print_json, progress, say
+from wellread.cli.parsing import TrueOrFalse
 
 if TYPE_CHECKING:
     from wellread.pipelines.train_sft import RagTrainSettings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from wellread.train.sft import TrainReport
 
 _NEEDED = ("torch", "transformers", "accelerate", "peft", "safetensors", "tokenizers")
-_TRUTH = {"true": True, "false": False}
 _MIB, _GIB = 2**20, 2**30
 
 train = typer.Typer(
@@ -40,35 +39,7 @@ def _kinds() -> None:
     """Train a model."""
 
 
-class _TrueOrFalse(typer.core.TyperCommand):
-    """Takes ``--flag true``, ``--flag=false`` and ``--flag`` alike."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self._plain(args))
-
-    def _plain(self, args: list[str]) -> list[str]:
-        flags: dict[str, Any] = {
-            name: option
-            for option in self.params
-            if getattr(option, "is_flag", False)
-            for name in option.opts
-        }
-        plain: list[str] = []
-        waiting = list(args)
-        while waiting:
-            name, equals, value = waiting.pop(0).partition("=")
-            flag = flags.get(with_hyphens(name))
-            if flag is None:
-                plain.append(name + equals + value)
-                continue
-            if not equals and waiting and waiting[0].lower() in _TRUTH:
-                value = waiting.pop(0)
-            wanted = _TRUTH.get(value.lower(), True)
-            plain += flag.opts[:1] if wanted else flag.secondary_opts[:1]
-        return plain
-
-
-@train.command(cls=_TrueOrFalse)
+@train.command(cls=TrueOrFalse)
 def sft(
     config: Annotated[
         Path | None, typer.Argument(help="A file of options, YAML or JSON.", show_default=False)
