@@ -1,7 +1,7 @@
 """Command lines as other tools take them, written out as typer reads them.
 
-    --use-loss-mask false      ->  --no-use-loss-mask              TrueOrFalse
-    --input a.jsonl b.jsonl    ->  --input a.jsonl --input b.jsonl    SeveralValues
+--use-loss-mask false      ->  --no-use-loss-mask              TrueOrFalse
+--input a.jsonl b.jsonl    ->  --input a.jsonl --input b.jsonl    SeveralValues
 """
 
 from __future__ import annotations

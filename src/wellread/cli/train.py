@@ -257,10 +257,13 @@ def _with_dataset(
 ) -> TrainSettings:
     """The settings with a dataset: that of the knowledge base is made in `folder`."""
     from wellread.pipelines.train_sft import training_settings
+    from wellread.train.prepared import open_prepared
 
     quiet = quiet or not _is_first()
     with progress(quiet) as shown:
-        return training_settings(settings, folder, progress=shown, tell=None if quiet else say)
+        ready = training_settings(settings, folder, progress=shown, tell=None if quiet else say)
+    open_prepared(ready.dataset_dir)  # what is no dataset is told before torch is loaded
+    return ready
 
 
 def _settings(config: Path | None, named: Mapping[str, Any]) -> RagTrainSettings:
@@ -277,8 +280,8 @@ def _settings(config: Path | None, named: Mapping[str, Any]) -> RagTrainSettings
         given["model"] = model
     if wants_adapter is False:
         given["lora"] = None
-    elif wants_adapter or rank:
-        given["lora"] = {"rank": rank} if rank else {}
+    elif wants_adapter or rank is not None:
+        given["lora"] = {} if rank is None else {"rank": rank}
     return combine_settings(config, RagTrainSettings, given)
 
 
