@@ -362,8 +362,7 @@ def _tell_plan(settings: TrainSettings, as_json: bool) -> None:
 
 
 def _plan_lines(plan: TrainPlan) -> list[str]:
-    memory = plan.memory
-    return [
+    lines = [
         f"model       {plan.parameters:,} parameters, {plan.trained_parameters:,} trained",
         f"dataset     {plan.conversations:,} conversations, {plan.tokens:,} tokens",
         f"rows        {plan.rows:,} of at most {plan.row_tokens:,} tokens, {plan.packing}: "
@@ -371,10 +370,14 @@ def _plan_lines(plan: TrainPlan) -> list[str]:
         f"step        {plan.rows_per_step:,} rows: {plan.batch_rows} on a device x "
         f"{plan.accumulation} accumulated x {plan.processes} processes",
         f"steps       {plan.steps:,}, {plan.epochs:.2f} epochs",
-        f"memory      about {_size(memory.total)} a device: weights {_size(memory.weights)}, "
-        f"gradients and optimizer {_size(memory.training)}, "
-        f"activations {_size(memory.activations)}",
     ]
+    if memory := plan.memory:
+        lines.append(
+            f"memory      about {_size(memory.total)} a device: weights {_size(memory.weights)}, "
+            f"gradients and optimizer {_size(memory.training)}, "
+            f"activations {_size(memory.activations)}"
+        )
+    return lines
 
 
 def _size(count: int) -> str:

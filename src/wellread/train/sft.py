@@ -54,7 +54,14 @@ from wellread.train.metrics import (
     open_tracker,
     read_evaluations,
 )
-from wellread.train.planning import TrainPlan, choose_packing, lay_out, plan_run, positions_of
+from wellread.train.planning import (
+    TrainPlan,
+    choose_packing,
+    foretell_memory,
+    lay_out,
+    plan_run,
+    positions_of,
+)
 from wellread.train.prepared import Prepared, lengths_of, open_prepared
 from wellread.train.processes import Processes, join_processes
 from wellread.train.quiet import quiet
@@ -109,7 +116,17 @@ def plan_sft(settings: TrainSettings, *, tell: Tell | None = None) -> TrainPlan:
     """What `train_sft` would do; nothing is written."""
     processes = join_processes(settings.device)
     with quiet():
-        return _prepare(settings, open_prepared(settings.dataset_dir), processes, tell).plan
+        ready = _prepare(settings, open_prepared(settings.dataset_dir), processes, tell)
+        with out_of_memory_told(settings, ready.layout.row_tokens, str(processes.device)):
+            memory = foretell_memory(
+                settings,
+                ready.dataset,
+                ready.model,
+                ready.layout,
+                ready.schedule,
+                bfloat16=ready.bfloat16,
+            )
+    return dataclasses.replace(ready.plan, memory=memory)
 
 
 def train_sft(
@@ -181,7 +198,6 @@ def _prepare(
         schedule,
         reason=reason,
         processes=processes.count,
-        bytes_per_value=2 if bfloat16 else 4,
     )
     return _Ready(settings, dataset, processes, model, layout, schedule, plan, bfloat16)
 
