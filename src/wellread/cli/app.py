@@ -23,6 +23,7 @@ from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.loop import loop
 from wellread.cli.measure import measure
 from wellread.cli.output import say
+from wellread.cli.parsing import SeveralValues
 from wellread.cli.plan import plan
 from wellread.cli.prepare import prepare
 from wellread.cli.rag_data import rag_data
@@ -30,6 +31,7 @@ from wellread.cli.read import read
 from wellread.cli.schema import schema
 from wellread.cli.train import train
 from wellread.cli.world import world
+from wellread.errors import StoppedError
 
 
 class _Verbs(typer.core.TyperGroup):
@@ -41,6 +43,9 @@ class _Verbs(typer.core.TyperGroup):
         except KeyboardInterrupt:
             say("\nstopped; run the same command again to go on where it stopped")
             raise typer.Exit(130) from None
+        except StoppedError as stop:
+            say(f"\n{stop}")
+            raise typer.Exit(stop.exit_code) from None
         except BrokenPipeError:
             # Whoever read our output has gone; nothing is left to be told.
             sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
@@ -52,7 +57,7 @@ app = typer.Typer(
     cls=_Verbs,
     help="Documents in, a grounded expert model out.\n\nStart with: wellread demo",
     epilog="Exit codes: 0 done, 1 error, 2 wrong input or configuration, 3 done with losses, "
-    "4 budget used up, 5 endpoint, 130 interrupted.",
+    "4 budget used up, 5 endpoint, 130 interrupted (Ctrl-C), 143 ended (SIGTERM).",
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -80,7 +85,9 @@ for _verb in _PLAIN:
     app.command(name=_verb.__name__.replace("_", "-"))(_verb)
 app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
 app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(experiment)
-app.command(name="prepare", context_settings={"token_normalize_func": with_hyphens})(prepare)
+app.command(
+    name="prepare", cls=SeveralValues, context_settings={"token_normalize_func": with_hyphens}
+)(prepare)
 app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 app.add_typer(train, name="train")

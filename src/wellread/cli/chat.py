@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from wellread.cli.output import Json, say
+from wellread.cli.server import ApiKeyEnv, ApiModel
 
 if TYPE_CHECKING:
     from wellread.chat.answering import Answerer
@@ -79,12 +80,8 @@ def chat(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="Ask a server, in place of a model here.")
     ] = None,
-    api_model: Annotated[
-        str | None, typer.Option("--api-model", help="Its model; needed where it has several.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, typer.Option("--api-key-env", help="Variable that holds its key.")
-    ] = None,
+    api_model: ApiModel = None,
+    api_key_env: ApiKeyEnv = None,
     stream: Annotated[
         bool,
         typer.Option(
