@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wellread.checks.lexical import LexicalDetector
+from wellread.checks.reading.evidence import read_sources
 from wellread.checks.reading.numbers import han_number
 from wellread.checks.reading.tokens import tokenise
 from wellread.checks.reading.units import unit_of
@@ -140,7 +141,11 @@ def test_initials_stand_for_the_names_they_begin_and_for_no_others() -> None:
 
 
 def test_a_name_with_underscores_supports_its_words() -> None:
-    assert check("Set max_retries to 3.", "Set the max retries to 3.").outcome == "grounded"
+    text = "Set max_retries to 3."
+    assert check(text, "Set the max retries to 3.").outcome == "grounded"
+    passage = Passage(Chunk("a#0", "a.md", text, 0, len(text), language="en"), 1.0, 1)
+    sources = read_sources([passage])
+    assert [sources.match(t).strength for t in tokenise("retries, max", "en")] == [1.0, 1.0]
 
 
 def test_chinese_numerals_that_are_words_stay_words() -> None:
@@ -150,6 +155,11 @@ def test_chinese_numerals_that_are_words_stay_words() -> None:
         None,
         15,
         120,
+    ]
+    assert [han_number(text) for text in ("十万", "三亿", "二十万零三")] == [
+        10**5,
+        3 * 10**8,
+        200003,
     ]
 
 

@@ -308,7 +308,7 @@ def _is_capital(there: _There, token: Token) -> bool:
 
 def _is_acronym(answer: str, start: int, shown: str) -> bool:
     """Whether `shown` abbreviates the words before it: "interval training (IT)"."""
-    if not 1 < len(shown) <= _LONGEST_ACRONYM:
+    if len(shown) > _LONGEST_ACRONYM:
         return False
     words = _WORD.findall(answer[max(0, start - 30 * len(shown)) : start])[-len(shown) :]
     return shown.isupper() and "".join(word[0] for word in words).casefold() == shown.casefold()
@@ -317,8 +317,7 @@ def _is_acronym(answer: str, start: int, shown: str) -> bool:
 def _are_initials(shown: str, name: str) -> bool:
     """Whether `shown` is the letters that the words of `name` begin with: "J. R." of "John Ron"."""
     letters = re.sub(r"[\s.]", "", shown)
-    single = all(len(word) == 1 for word in _WORD.findall(shown))
-    return single and list(letters) == [word[0] for word in name.split()]
+    return letters == "".join(word[0] for word in name.split())
 
 
 def _negation(answer: str, clause: Clause, window: Window, there: _There) -> Iterator[Finding]:
@@ -339,7 +338,6 @@ def _negation(answer: str, clause: Clause, window: Window, there: _There) -> Ite
 
 def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token | None:
     """A negator of `one` whose two neighbours stand side by side in `other`."""
-    plain = [token for token in other if token.kind != "negator"]
     denied = sum(token.kind == "negator" for token in other)
     if denied >= sum(token.kind == "negator" for token in one):
         return None
@@ -349,7 +347,7 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
         before, after = (
             (one[at - 1], one[at + 1]) if at else (one[at + 1], one[min(at + 2, len(one) - 1)])
         )
-        for left, right in pairwise(plain):
+        for left, right in pairwise(other):
             if (
                 left.keys & before.keys
                 and right.keys & after.keys
@@ -357,7 +355,7 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
             ):
                 return token
         # A pronoun may stand for what the negator follows: "it can be opened".
-        if at and plain and plain[0].place > 0 and plain[0].keys & after.keys:
+        if at and other and other[0].place > 0 and other[0].keys & after.keys:
             return token
     return None
 

@@ -68,7 +68,7 @@ def lookup(
         index = bisect_right(starts, token.start) - 1
         if (index >= 0 and token.start < hidden[index][1]) or token.end in labels:
             continue
-        if token.kind in ("word", "name", "pair") and token.keys <= meta:
+        if token.keys <= meta:
             continue
         match = sources.match(token)
         looked.append(

@@ -75,8 +75,8 @@ def readings(text: str, factor: float = 1) -> frozenset[str]:
     >>> sorted(readings("-5")), sorted(readings("1 1/2")), sorted(readings("6.02e23"))
     (['-5'], ['1.5'], ['6.02e+23'])
     """
-    if text[:1] in MINUS:
-        return readings(text[1:], -factor) if text else frozenset()
+    if text and text[0] in MINUS:
+        return readings(text[1:], -factor)
     if match := _WRITTEN_FRACTION.fullmatch(text):
         share = int(match["top"]) / int(match["bottom"])
         return frozenset({_canonical((int(match["whole"] or 0) + share) * factor)})

@@ -75,6 +75,10 @@ _PARTICLES = re.compile(
 _JOINS = re.compile(r"(?:[ \u00a0-]|,? and | und )?", re.IGNORECASE)
 
 
+# A number word with its place among all words and its value.
+_Word = tuple[re.Match[str], int, int]
+
+
 class Token(NamedTuple):
     """``text[start:end]``; two tokens match where they share one of `keys`.
 
@@ -123,7 +127,7 @@ def _merged(text: str, language: str) -> Iterator[Token]:
 
 def _number_phrases(text: str, language: str) -> Iterator[Token]:
     """Tokens, with number words in a row read as one number and multipliers applied."""
-    row: list[tuple[re.Match[str], int, int]] = []
+    row: list[_Word] = []
     pending: Token | None = None
     for place, match in enumerate(_TOKEN.finditer(text)):
         word = match["word"]
@@ -136,7 +140,7 @@ def _number_phrases(text: str, language: str) -> Iterator[Token]:
         if row and _is_and(word):
             continue
         value = _spelled_value(word, language, bool(row))
-        joins = bool(row) and _joins(text, row[-1][0], match)
+        joins = bool(row) and _joins(text, row[-1], match, value)
         ordinal = _place_named(text, match, language, row[-1][2] if joins else 0)
         if not joins or (value is None and ordinal is None):
             yield from _spelled(text, row)
@@ -179,8 +183,14 @@ def _spelled_value(word: str | None, language: str, follows: bool) -> int | None
     return value
 
 
-def _joins(text: str, last: re.Match[str], match: re.Match[str]) -> bool:
-    return _JOINS.fullmatch(text, last.end(), match.start()) is not None
+def _joins(text: str, last: _Word, match: re.Match[str], value: int | None) -> bool:
+    """Whether a word goes on with a number: "twenty five" does, "three and four" are two."""
+    between = _JOINS.fullmatch(text, last[0].end(), match.start())
+    if between is None or value is None:
+        return between is not None
+    if multiplier(match[0]) > 1 or value < last[2] >= 100:
+        return True
+    return 20 <= last[2] < 100 and value < 10 and between[0] in (" ", "-")
 
 
 def _place_named(text: str, match: re.Match[str], language: str, after: int) -> int | None:
@@ -199,9 +209,7 @@ def _place_named(text: str, match: re.Match[str], language: str, after: int) -> 
     return None if opens and value <= 2 else value
 
 
-def _spelled(
-    text: str, row: list[tuple[re.Match[str], int, int]], *, ordinal: bool = False
-) -> Iterator[Token]:
+def _spelled(text: str, row: list[_Word], *, ordinal: bool = False) -> Iterator[Token]:
     """The number that words in a row make; a lone "one" is mostly a pronoun, and left out."""
     if not row:
         return
