@@ -194,6 +194,29 @@ def test_an_unknown_source_is_a_fabricated_reference() -> None:
     assert check("The pump runs at 67 psi, see https://example.org/pump.").spans
 
 
+def test_a_label_is_known_by_the_rank_of_its_passage_where_an_empty_one_was_left_out() -> None:
+    shown = [passage(MANUAL), passage("It is painted red.", "b.md", rank=3)]
+    assert DETECTOR.check("", shown, "It is painted red [3].").outcome == "grounded"
+    assert DETECTOR.check("", shown, "It is painted red [4].").outcome == "partial"
+
+
+@pytest.mark.parametrize(
+    "answer", ["It is blue [1].", "It is blue (manual.md).", "Tulips bloom [1]."]
+)
+def test_a_short_claim_is_not_hidden_by_the_source_after_it(answer: str) -> None:
+    assert check(answer).outcome == "ungrounded"
+    assert len(check(f"The pump runs at 67 psi. {answer}").sentences) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["See [1].", "This stands in manual.md.", "I take this from manual.md.", "See (manual.md)."],
+)
+def test_where_something_stands_is_no_claim(answer: str) -> None:
+    assert check(answer).outcome == "unscored"
+    assert check(f"The pump runs at 67 psi. {answer}").outcome == "grounded"
+
+
 def test_a_source_is_known_by_its_path_and_its_name() -> None:
     where = passage(MANUAL, "handbooks/pump manual.v2.pdf")
     for cited in ("handbooks/pump manual.v2.pdf", "Pump Manual.v2.pdf"):
