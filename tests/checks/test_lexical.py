@@ -217,6 +217,42 @@ def test_where_something_stands_is_no_claim(answer: str) -> None:
     assert check(f"The pump runs at 67 psi. {answer}").outcome == "grounded"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Sorry, the pump explodes at 99 psi.",
+        "Sorry, but the valve explodes loudly in Bavaria.",
+        "Feel free to fill the valve with tulips.",
+        "Note that the heat source explodes loudly in Bavaria.",
+        "Let me know that tulips explode loudly in Bavaria.",
+    ],
+)
+def test_politeness_hides_no_claim(answer: str) -> None:
+    assert check(answer).outcome == "ungrounded"
+    assert check(f"The pump runs at 67 psi. {answer}").outcome in ("partial", "ungrounded")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I am sorry for the confusion.",
+        "Sorry!",
+        "I'm sorry, but I could not find more.",
+        "Please feel free to ask further questions.",
+        "Let me know if you need anything else.",
+        "Please note that the passages deal with one pump.",
+    ],
+)
+def test_politeness_is_no_claim(answer: str) -> None:
+    assert check(f"The pump runs at 67 psi. {answer}").outcome == "grounded"
+
+
+def test_a_value_after_a_refusal_is_a_claim() -> None:
+    refusal = "The passages do not say who sells it."
+    assert check(f"{refusal} The manual should cover that.").outcome == "abstained"
+    assert check(f"{refusal} The manual may state 400 psi.").outcome == "ungrounded"
+
+
 def test_a_source_is_known_by_its_path_and_its_name() -> None:
     where = passage(MANUAL, "handbooks/pump manual.v2.pdf")
     for cited in ("handbooks/pump manual.v2.pdf", "Pump Manual.v2.pdf"):
