@@ -84,6 +84,7 @@ fünfzehn sechzehn siebzehn achtzehn neunzehn".split()
         ("two, three and five", "en", ["2", "3", "5"]),
         ("Two. Three", "en", ["2", "3"]),
         ("fifty and sixty", "en", ["50", "60"]),
+        ("twenty and five", "en", ["20", "5"]),
         ("zwei und drei", "de", ["2", "3"]),
         ("two hundred and fifty-one and six", "en", ["251", "6"]),
     ],

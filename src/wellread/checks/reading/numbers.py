@@ -271,6 +271,8 @@ _DAY_WORD_FIRST = re.compile(
     rf"(?:,? {_YEAR}\b)?",
     re.IGNORECASE,
 )
+# Seen at once, where "the fifth of March" is looked for at every word.
+_OF_MONTH = re.compile(" of (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)")
 _MONTH_FIRST = re.compile(rf"\b{_MONTH}\.?\s{{1,3}}{_DAY}(?![\d:])(?:,?\s{{1,3}}{_YEAR}\b)?")
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}\.?,?\s{{1,3}}(?:of\s|de\s)?{_YEAR}\b")
 FoundDate = tuple[int, int, frozenset[Date]]
@@ -287,7 +289,7 @@ def find_dates(text: str) -> list[FoundDate]:
     >>> [(start, end, *map(str, dates)) for start, end, dates in find_dates("am 5. März 2020")]
     [(3, 15, '2020-03-05')]
     """
-    if not any(c.isdigit() for c in text) and " of " not in text:
+    if not any(c.isdigit() for c in text) and not _OF_MONTH.search(text):
         return []
     found = sorted((*_numeric_dates(text), *_written_dates(text)), key=lambda d: (d[0], -d[1]))
     kept: list[FoundDate] = []
@@ -310,7 +312,8 @@ def _numeric_dates(text: str) -> Iterator[FoundDate]:
 
 
 def _written_dates(text: str) -> Iterator[FoundDate]:
-    for pattern in (_DAY_FIRST, _DAY_WORD_FIRST, _MONTH_FIRST, _MONTH_YEAR):
+    in_words = (_DAY_WORD_FIRST,) if _OF_MONTH.search(text) else ()
+    for pattern in (_DAY_FIRST, *in_words, _MONTH_FIRST, _MONTH_YEAR):
         for match in pattern.finditer(text):
             parts = match.groupdict()
             month = _MONTHS.get(fold(parts["month"]))

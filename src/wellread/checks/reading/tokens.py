@@ -199,8 +199,9 @@ def _place_named(text: str, match: re.Match[str], language: str, after: int) -> 
     `after` is the number word before it, else 0: "twenty-first" is a place, "thirty second" a time.
     """
     value = None if language == "de" else ordinal_word(match[0])
-    before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
-    if value is None or _NO_PLACE_BEFORE.search(before):
+    if value is None:
+        return None
+    if _NO_PLACE_BEFORE.search(text[max(0, match.start() - _LOOK_BACK) : match.start()]):
         return None
     if after:
         goes_on = after >= 100 or (after >= 20 and value < 10)
