@@ -181,6 +181,9 @@ def test_swapped_answers_are_foreign_to_the_text_or_share_no_word_with_the_right
     first = {one.truth: one.case.answer for one in made if one.case.question == "What is a?"}
     # Rome is another document's, and stands in this text; Ada Smith shares a word.
     assert first == {"gold": "Ada Byron", "other_paragraph": "Oslo", "same_paragraph": "1960"}
+    for seed in range(1, 9):
+        drawn = [one for one in known_answers(rows, seed, "en") if one.truth == "other_paragraph"]
+        assert drawn[0].case.answer == "Oslo"
     alone = {one.truth for one in made if one.case.question == "What is e?"}
     assert alone == {"gold", "other_paragraph"}
     assert not [one for one in made if one.case.question == "What is f?"]
