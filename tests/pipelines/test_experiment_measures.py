@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Sequence
 
 import pytest
 
-from wellread.pipelines.experiment.arms import Answered, Arm, Said
+from wellread.checks.lexical import LexicalDetector
+from wellread.llm.chat import Usage
+from wellread.pipelines.experiment.arms import Answered, Arm, Said, Workplace, ask_arms
 from wellread.pipelines.experiment.health import health, known_answers, sweep
 from wellread.pipelines.experiment.measures import (
     Checked,
@@ -19,6 +23,7 @@ from wellread.pipelines.experiment.measures import (
 )
 from wellread.pipelines.experiment.questions import Asked
 from wellread.records import Chunk, Outcome, Passage, Span, Verdict
+from wellread.synthesis.answering import Answer, Refused
 
 TEXT = "Ada Byron drew the pump in 1960."
 DECLINED = "The passages do not say that."
@@ -206,3 +211,50 @@ def test_health_counts_flags_by_truth_and_ranks_gold_above_the_rest() -> None:
     assert at[0.65] == {"gold": 0.5, "other_paragraph": 0.5}
     assert at[0.1] == {"gold": 0.0, "other_paragraph": 0.0}
     assert at[0.95] == {"gold": 1.0, "other_paragraph": 1.0}
+
+
+class Saying:
+    """An answerer that says one thing after another, each for a call that nobody counted."""
+
+    name = "saying"
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+        self.told: list[tuple[str, ...]] = []
+
+    async def answer(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        *,
+        refused: Sequence[Refused] = (),
+        repeat: int = 0,
+    ) -> Answer:
+        self.told.append(tuple(one.text for one in refused))
+        assert repeat == len(refused)
+        return Answer(self.texts.pop(0), 1, Usage(10, 2), estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("texts", "action", "said"),
+    [
+        (("Ada Byron drew it.",), "kept", "Ada Byron drew it."),
+        (("Jane Doe drew it.", "Ada Byron drew it."), "repaired", "Ada Byron drew it."),
+        (("Jane Doe drew it.", DECLINED), "declined", DECLINED),
+        (("Jane Doe drew it.", "Carl Roth drew it."), "withdrawn", "I do not know."),
+    ],
+)
+def test_the_repair_arm_counts_every_try(texts: tuple[str, ...], action: str, said: str) -> None:
+    answerer = Saying(*texts)
+    chunk = passage("right").chunk
+    place = Workplace(
+        answerer, LexicalDetector(), lambda _: (passage("right"),), lambda _: chunk,
+        ("rag_repair",), repairs=1,
+    )  # fmt: skip
+    asked = Asked("1", "Who drew the pump?", ("Ada Byron",), "doc", ("right",), TEXT)
+    made = asyncio.run(ask_arms(asked, place)).by("rag_repair")
+    assert (made.action, made.text) == (action, said)
+    tries = len(texts)
+    assert (made.calls, made.estimated, made.usage) == (tries, tries, Usage(10 * tries, 2 * tries))
+    assert answerer.told == [texts[:number] for number in range(tries)]
+    assert len(made.refused) == tries - (action != "withdrawn")
