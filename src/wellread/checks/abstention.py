@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from wellread.checks.reading.units import unit_of
 from wellread.ingest.sentences import sentence_spans
 
 Declining = Literal["whole", "part", "no"]
@@ -251,8 +252,7 @@ _TURN = re.compile(
     re.IGNORECASE,
 )
 _SAYS_WHAT = re.compile(r"\w")
-# A value is a claim whatever is said around it; a single digit may be that of a passage.
-_VALUE = re.compile(r"\d{2}|\d[.,]\d|[$€£] ?\d|\d ?[%°]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LONGEST = 4_000
 
 
@@ -319,5 +319,6 @@ def _mark(clause: str, declined: bool) -> Mark:
         return "declines"
     if _PHRASES.search(clause) or not _SAYS_WHAT.search(clause):
         return "meta"
-    beside = declined and _AFTERWARDS.search(clause) and not _VALUE.search(clause)
-    return "meta" if beside else "claim"
+    # A number with a unit is a claim whatever is said around it; others may be in a title.
+    measured = any(unit_of(clause, *found.span())[0] for found in _NUMBER.finditer(clause))
+    return "meta" if declined and _AFTERWARDS.search(clause) and not measured else "claim"
