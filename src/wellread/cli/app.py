@@ -1,13 +1,20 @@
-"""The verbs, put together."""
+"""The verbs, put together.
+
+A verb's options are read when it is asked for: for all of them that takes longer than everything
+else that ``wellread --help`` does.
+"""
 
 from __future__ import annotations
 
+import inspect as inspection
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 import typer.core
+import typer.main
 
 from wellread import __version__
 from wellread.cli.chat import chat
@@ -36,6 +43,15 @@ from wellread.errors import StoppedError
 
 class _Verbs(typer.core.TyperGroup):
     """Runs a verb; what stops it from outside ends with a word and its own exit code."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Built(_VERBS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Names and summaries, which are known without reading any options."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in _VERBS.items()])
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -80,14 +96,51 @@ def _options(
     """Options before the verb."""
 
 
+class _Verb:
+    """A verb that is built on demand: one command, or a group of them."""
+
+    def __init__(self, name: str, verb: Callable[..., None] | typer.Typer, **options: Any) -> None:
+        self._app = verb if isinstance(verb, typer.Typer) else _alone(name, verb, options)
+        told = inspection.cleandoc(_told_of(verb)).partition("\n\n")[0]
+        self.summary = told.replace("\n", " ")
+
+    def build(self) -> Any:
+        """The command as it is run."""
+        return typer.main.get_command(self._app)
+
+
+def _alone(name: str, verb: Callable[..., None], options: dict[str, Any]) -> typer.Typer:
+    made = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    made.command(name=name, **options)(verb)
+    return made
+
+
+def _told_of(verb: Callable[..., None] | typer.Typer) -> str:
+    if not isinstance(verb, typer.Typer):
+        return verb.__doc__ or ""
+    before = verb.registered_callback
+    return (before and before.callback and before.callback.__doc__) or str(verb.info.help)
+
+
+class _Built(dict[str, Any]):
+    """The verbs by name, each built when it is taken."""
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name).build()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The verb as it is run, or the default."""
+        return self[name] if name in self else default  # noqa: SIM401 - get() asks itself
+
+
+_HYPHENS = {"context_settings": {"token_normalize_func": with_hyphens}}
 _PLAIN = (demo, init, plan, rag_data, inspect, doctor, read, chunk, schema, loop, world, measure)
-for _verb in _PLAIN:
-    app.command(name=_verb.__name__.replace("_", "-"))(_verb)
-app.command(name="chat", context_settings={"token_normalize_func": with_hyphens})(chat)
-app.command(name="experiment", context_settings={"token_normalize_func": with_hyphens})(experiment)
-app.command(
-    name="prepare", cls=SeveralValues, context_settings={"token_normalize_func": with_hyphens}
-)(prepare)
-app.add_typer(check, name="check")
-app.add_typer(kb, name="kb")
-app.add_typer(train, name="train")
+_VERBS = {
+    **{name: _Verb(name, verb) for verb in _PLAIN for name in [verb.__name__.replace("_", "-")]},
+    "chat": _Verb("chat", chat, **_HYPHENS),
+    "experiment": _Verb("experiment", experiment, **_HYPHENS),
+    "prepare": _Verb("prepare", prepare, cls=SeveralValues, **_HYPHENS),
+    "check": _Verb("check", check),
+    "kb": _Verb("kb", kb),
+    "train": _Verb("train", train),
+}

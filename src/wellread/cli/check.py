@@ -53,6 +53,7 @@ class _FileFirst(typer.core.TyperGroup):
 
 check = typer.Typer(
     cls=_FileFirst,
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"token_normalize_func": with_hyphens},

@@ -28,6 +28,7 @@ _MIB, _GIB = 2**20, 2**30
 
 train = typer.Typer(
     help="Train a model.",
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"token_normalize_func": with_hyphens},
