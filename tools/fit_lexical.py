@@ -13,6 +13,7 @@
 The shipped weights were fitted on the demo's documents, on four field manuals of the US Army (FM
 1-05, 3-96, 3-55, 7-0: works of the US government, as plain text) and on "Through the Looking-Glass"
 (Project Gutenberg 12; public domain). Nothing but weights is kept.
+VERSION changes with the weights and with what is measured: calibrations hold for one version.
 Coefficients of measures that can only speak for one side are held to that side's sign.
 """
 
@@ -50,7 +51,7 @@ from wellread.checks.reading.words import guess_language
 from wellread.records import Chunk
 
 Matrix = NDArray[np.float64]
-VERSION = "lexical-2"
+VERSION = "lexical-3"
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "src/wellread/checks/overlap/lexical_weights.json"
 DEMO = ROOT / "src/wellread/demo/documents"

@@ -14,6 +14,7 @@
     │   ├── ReplyError            5   an answer arrived and is unusable (cut off, not the schema)
     │   └── NotPossibleError      5   a task that this record does not allow; nothing is broken
     ├── TrainingError             1   out of memory, or a loss that is no number: stops the run
+    ├── StoppedError              130 Ctrl-C, 143 SIGTERM: the run ended where it can go on
     ├── BudgetError               4   the calls, tokens or money allowed are used up: stops the run
     └── NothingMadeError          3   the run went through and no example came out
 
@@ -110,6 +111,14 @@ class NotPossibleError(ModelError):
 
 class TrainingError(WellreadError):
     """Training cannot go on; the last checkpoint stays as it is."""
+
+
+class StoppedError(WellreadError):
+    """A signal ended the run at a place that it goes on from; the code is that of shells."""
+
+    def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = 128 + signal_number
 
 
 class BudgetError(WellreadError):

@@ -424,8 +424,9 @@ def test_a_tokenizer_with_a_template_of_its_own_serves(tmp_path):
 
 
 def test_an_adapter_is_loaded_over_its_base_and_with_its_tokenizer(tmp_path, codec):
-    from wellread.train.lora import LoraSettings, add_lora
+    from wellread.train.lora import add_lora
     from wellread.train.saving import save_model
+    from wellread.train.settings import LoraSettings
 
     base = saved(tmp_path / "base", codec, small_model(codec))
     model = small_model(codec)

@@ -217,7 +217,19 @@ def test_goals_are_read_and_written(text):
     assert str(Goal.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "f2", "f1=3", "precision", "precision=1.2", "false-flags=x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "f2",
+        "f1=3",
+        "precision",
+        "precision=1.2",
+        "precision=0",
+        "false-flags=1",
+        "false-flags=x",
+    ],
+)
 def test_other_goals_are_refused(text):
     with pytest.raises(InputError, match="no such goal"):
         Goal.parse(text)
@@ -352,7 +364,25 @@ def test_rates_count_flags_by_kind_and_the_unscored_are_no_flags():
     assert (number.count, number.flagged, number.unscored) == (2, 1, 1)
     assert measures.recall == 0.5
     assert measures.precision == pytest.approx(0.25 * 0.5 / (0.25 * 0.5 + 0.75 * 0.5))
+    assert measures.f1 == pytest.approx(2 / (1 / measures.precision + 1 / measures.recall))
     assert measure([], 0.2).calibration_error == 0
+
+
+def test_bins_hold_what_lies_between_their_ends() -> None:
+    said = [(0.05, False), (0.12, True), (0.18, False), (0.95, True), (1.0, True)]
+    judged = [Judged(p, p < 0.5, y, "gold" if y else "number") for p, y in said]
+    measures = measure(judged, 0.4)
+    rows = [(b.low, b.high, b.count) for b in measures.bins]
+    assert rows == [(0.0, 0.1, 1), (0.1, 0.2, 2), (0.9, 1.0, 2)]
+    # Three right ones share a weight of 0.6, two wrong ones 0.4: a fifth each.
+    assert [b.share for b in measures.bins] == pytest.approx([0.2, 0.4, 0.4])
+    assert [b.predicted for b in measures.bins] == pytest.approx([0.05, 0.15, 0.975])
+    assert [b.observed for b in measures.bins] == pytest.approx([0.0, 0.5, 1.0])
+    error = 0.2 * 0.05 + 0.4 * 0.35 + 0.4 * 0.025
+    assert measures.calibration_error == pytest.approx(error)
+    squares = [0.05**2, 0.88**2, 0.18**2, 0.05**2, 0.0]
+    assert measures.brier == pytest.approx(sum(squares) / 5)
+    assert measures.auroc == pytest.approx(5 / 6)
 
 
 def test_calibration_lowers_the_error_on_cases_not_fitted_on():

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from wellread.checks.detector import Case
 from wellread.checks.judge import JudgeDetector, JudgeSettings
@@ -111,6 +112,40 @@ def test_a_sentence_that_the_judge_leaves_out_is_asked_for():
     verdict, requests = judged(answer, first, repairs=0)
     assert verdict.outcome == "unscored"
     assert len(requests) == 1
+
+
+def test_a_few_words_do_not_stand_for_the_sentence_they_are_in():
+    answer = "The pump runs at 67 psi and is made of solid gold by monks."
+    few = said(("The pump", "supported", "The pump"))
+    verdict, requests = judged(answer, few, few, repairs=1)
+    assert verdict.outcome == "unscored"
+    assert "too little is said of this part" in requests[1].messages[-1].content
+    both = said(
+        ("The pump runs at 67 psi", "supported", "The pump runs at 67 psi"),
+        ("is made of solid gold by monks", "unsupported", ""),
+    )
+    assert judged(answer, both)[0].outcome == "partial"
+
+
+def test_from_more_than_half_of_the_claims_on_an_answer_is_ungrounded():
+    answer = "It runs at 67 psi. It is blue. It is tall."
+    claims = [
+        ("It runs at 67 psi", "supported", "runs at 67 psi"),
+        ("It is blue", "unsupported", ""),
+    ]
+    third = [("It is tall", "supported", "It was built in")]
+    verdict, _ = judged(answer[:30], said(*claims))
+    assert verdict.outcome == "partial"
+    assert verdict.score == pytest.approx(0.5 * 0.5 * 0.95)
+    assert judged(answer, said(*claims, *third))[0].outcome == "partial"
+    third = [("It is tall", "unsupported", "")]
+    assert judged(answer, said(*claims, *third))[0].outcome == "ungrounded"
+
+
+def test_a_threshold_that_no_answer_reaches_is_refused():
+    assert JudgeSettings(threshold=0.95).threshold == 0.95
+    with pytest.raises(ValidationError):
+        JudgeSettings(threshold=0.96)
 
 
 def test_a_claim_in_other_words_is_laid_on_the_sentence_it_comes_from():

@@ -100,8 +100,17 @@ def test_numbers_and_dates_match_however_they_are_written(
 
 def test_inflected_words_match() -> None:
     text = "Technicians inspected the batteries and replaced insulating sleeves."
-    assert check("A technician inspects the battery; the insulation was replaced.", text)
-    assert check("Die Häuser wurden renoviert.", "Man renovierte das Haus.", language="de")
+    answer = "A technician inspects the battery; the insulation was replaced."
+    assert check(answer, text).outcome == "grounded"
+    # Half of a stem's weight: less than the same word, more than a strange one.
+    scores = [
+        check(f"Sleeves {word} the batteries.", text).score
+        for word in ("replaced", "insulation", "tulips")
+    ]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
+    german = check("Die Häuser wurden renoviert.", "Man renovierte das Haus.", language="de")
+    assert german.outcome == "grounded"
 
 
 def test_a_word_of_the_question_may_be_used_but_its_numbers_may_not() -> None:
@@ -110,6 +119,30 @@ def test_a_word_of_the_question_may_be_used_but_its_numbers_may_not() -> None:
     assert check("The Zephyrine device runs at 67 psi.", text, question=asked).outcome == "grounded"
     verdict = check("The Zephyrine device runs at 69 psi.", text, question=asked)
     assert only_span(verdict) == ("69", "contradiction/numerical")
+
+
+def test_words_of_the_question_count_as_missing_where_the_settings_say_so() -> None:
+    case = ("Does the Zephyrine hum?", [passage(MANUAL)], "The Zephyrine pump runs at 67 psi.")
+    strict = LexicalDetector(LexicalSettings(question_words_count=True))
+    assert DETECTOR.check(*case).outcome == "grounded"
+    assert strict.check(*case).outcome != "grounded"
+    assert "Zephyrine" in strict.check(*case).reason
+
+
+def test_a_small_count_in_words_is_the_answer_s_own_and_one_in_digits_is_not() -> None:
+    text = "Brass valves, copper pipes and steel tanks are made in Leeds."
+    said = "There are {} products: brass valves, copper pipes and steel tanks."
+    assert check(said.format("twelve"), text).outcome == "grounded"
+    for count in ("3", "thirteen", "five percent"):
+        assert count.split()[0] in check(said.format(count), text).reason
+
+
+def test_the_year_of_a_date_may_stand_elsewhere_in_the_passages() -> None:
+    text = "Year 2020. The museum opened on 5 March."
+    assert check("The museum opened on 5 March 2020.", text).outcome == "grounded"
+    assert check("The museum opened on 5 March 2021.", text).outcome == "ungrounded"
+    dated = "Year 2020. The museum opened on 5 March 1998."
+    assert check("The museum opened on 5 March 2020.", dated).outcome == "ungrounded"
 
 
 def test_titles_headings_and_file_names_support_words() -> None:
@@ -159,6 +192,65 @@ def test_an_unknown_source_is_a_fabricated_reference() -> None:
     assert verdict.outcome == "partial"
     assert check("The pump runs at 67 psi [2].").spans[0].text == "[2]"
     assert check("The pump runs at 67 psi, see https://example.org/pump.").spans
+
+
+def test_a_label_is_known_by_the_rank_of_its_passage_where_an_empty_one_was_left_out() -> None:
+    shown = [passage(MANUAL), passage("It is painted red.", "b.md", rank=3)]
+    assert DETECTOR.check("", shown, "It is painted red [3].").outcome == "grounded"
+    assert DETECTOR.check("", shown, "It is painted red [4].").outcome == "partial"
+
+
+@pytest.mark.parametrize(
+    "answer", ["It is blue [1].", "It is blue (manual.md).", "Tulips bloom [1]."]
+)
+def test_a_short_claim_is_not_hidden_by_the_source_after_it(answer: str) -> None:
+    assert check(answer).outcome == "ungrounded"
+    assert len(check(f"The pump runs at 67 psi. {answer}").sentences) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["See [1].", "This stands in manual.md.", "I take this from manual.md.", "See (manual.md)."],
+)
+def test_where_something_stands_is_no_claim(answer: str) -> None:
+    assert check(answer).outcome == "unscored"
+    assert check(f"The pump runs at 67 psi. {answer}").outcome == "grounded"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Sorry, the pump explodes at 99 psi.",
+        "Sorry, but the valve explodes loudly in Bavaria.",
+        "Feel free to fill the valve with tulips.",
+        "Note that the heat source explodes loudly in Bavaria.",
+        "Let me know that tulips explode loudly in Bavaria.",
+    ],
+)
+def test_politeness_hides_no_claim(answer: str) -> None:
+    assert check(answer).outcome == "ungrounded"
+    assert check(f"The pump runs at 67 psi. {answer}").outcome in ("partial", "ungrounded")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I am sorry for the confusion.",
+        "Sorry!",
+        "I'm sorry, but I could not find more.",
+        "Please feel free to ask further questions.",
+        "Let me know if you need anything else.",
+        "Please note that the passages deal with one pump.",
+    ],
+)
+def test_politeness_is_no_claim(answer: str) -> None:
+    assert check(f"The pump runs at 67 psi. {answer}").outcome == "grounded"
+
+
+def test_a_value_after_a_refusal_is_a_claim() -> None:
+    refusal = "The passages do not say who sells it."
+    assert check(f"{refusal} The manual should cover that.").outcome == "abstained"
+    assert check(f"{refusal} The manual may state 400 psi.").outcome == "ungrounded"
 
 
 def test_a_source_is_known_by_its_path_and_its_name() -> None:
@@ -394,6 +486,21 @@ def test_a_made_up_source_is_never_grounded_however_low_the_threshold() -> None:
     verdict = lenient.check("", [passage(MANUAL)], "The pump weighs 12 kg (handbook.pdf).")
     assert verdict.outcome == "partial"
     assert verdict.score < verdict.threshold
+    assert verdict.spans[0].probability == 1.0
+
+
+def test_an_answer_that_is_only_a_made_up_source_is_ungrounded() -> None:
+    verdict = check("[7]")
+    assert (verdict.outcome, verdict.reason) == ("ungrounded", "[7] is not among the passages")
+    assert verdict.score < verdict.threshold
+    assert only_span(verdict) == ("[7]", "fabricated_reference/source")
+
+
+def test_an_answer_is_grounded_from_the_threshold_on() -> None:
+    answer = "Spare parts are stored in Leeds for a decade."
+    score = check(answer).score
+    exact = LexicalDetector(LexicalSettings(threshold=score))
+    assert exact.check("", [passage(MANUAL)], answer).outcome == "grounded"
 
 
 @pytest.mark.parametrize(
@@ -461,6 +568,55 @@ def test_an_invented_clause_is_marked_and_the_true_one_before_it_is_not() -> Non
     assert 0.3 < span.probability <= 1
 
 
+def test_four_missing_words_are_all_named() -> None:
+    (span,) = check("The pump runs at 67 psi, popular with thrifty hobby gardeners.").spans
+    assert span.reason == "not in the passages: popular, thrifty, hobby, gardeners"
+
+
+def test_an_invented_ending_with_another_number_is_marked_whole() -> None:
+    (span,) = check("The pump runs at 69 fluffy purple dragons that sing in Bavaria.").spans
+    assert span.category == "contradiction/numerical"
+    assert "69 fluffy" in span.text
+    assert span.text.endswith("Bavaria.")
+
+
+def test_a_name_at_the_front_does_not_hide_what_is_invented_after_it() -> None:
+    answer = "X9000 housings must not be opened while jugglers paint purple dragons."
+    spans = check(answer).spans
+    marked = " ".join(span.text for span in spans)
+    assert "X9000" in marked
+    assert "dragons" in marked
+
+
+def test_a_number_without_the_words_beside_it_has_no_nearest_one() -> None:
+    text = "The pump is painted red and costs 500 euros."
+    verdict = check("The pump has 3 valves.", text)
+    assert verdict.spans[0].category == "unsupported_addition/numerical"
+    assert verdict.reason.startswith("3 is not in the passages")
+    assert "nearest" not in verdict.reason
+
+
+def test_a_name_that_the_answer_has_too_is_not_what_stands_in_its_place() -> None:
+    text = "Okafor and Lena led the team in Leeds."
+    verdict = check("Okafor and Maria led the team in Leeds, Lena followed.", text)
+    reasons = [span.reason for span in verdict.spans if "Maria" in span.text]
+    assert reasons == ["Maria is not in the passages"]
+
+
+def test_the_first_word_of_a_sentence_is_no_name() -> None:
+    text = "Mount the camera on the tripod."
+    categories = [span.category for span in check("Connect the camera on the tripod.", text).spans]
+    assert not [category for category in categories if category.endswith("entity")]
+
+
+def test_of_two_denials_the_one_that_the_passages_lack_is_named() -> None:
+    text = "The motor must not run and must stop at night."
+    verdict = check("The motor must not run and must not stop at night.", text)
+    assert verdict.spans[0].category == "contradiction/negation"
+    second = len("The motor must not run and must ")
+    assert (verdict.spans[0].start, verdict.spans[0].end) == (second, second + 3)
+
+
 def test_words_that_stand_in_other_connections_are_called_relational() -> None:
     texts = (
         "Brass valves leak under heavy frost. The tank is rinsed with plain water every spring.",
@@ -470,7 +626,9 @@ def test_words_that_stand_in_other_connections_are_called_relational() -> None:
     strict = LexicalDetector(LexicalSettings(threshold=0.999))
     verdict = strict.check("", passages, "Copper valves trim hedges in spring with plain frost.")
     assert {span.category for span in verdict.spans} == {"contradiction/relational"}
-    assert "together with the rest" in verdict.spans[0].reason
+    assert [span.reason for span in verdict.spans] == [
+        "the passages do not say this together with the rest: Copper, trim, hedges"
+    ]
 
 
 def test_weights_of_other_measures_are_refused_with_the_command_to_type() -> None:

@@ -25,6 +25,7 @@ def keys(text: str, language: str = "en", kind: str = "number") -> list[set[str]
         ("1 000", {"1000"}),
         ("1\u202f000", {"1000"}),
         ("6½", {"6.5"}),
+        ("⅔", {"0.6666666667"}),
         ("0.50", {"0.5"}),
         ("1,000", {"1000", "1"}),
         ("007", {"7"}),
@@ -43,6 +44,9 @@ def test_digits_are_read_with_their_separators(text: str, values: set[str]) -> N
         ("one million five hundred thousand", "en", "1500000"),
         ("a hundred", "en", "100"),
         ("3.5 million", "en", "3500000"),
+        ("3 billions", "en", "3000000000"),
+        ("one hundred and third", "en", "103"),
+        ("below five", "en", "5"),
         ("2 Mrd. Euro", "de", "2000000000"),
         ("zweihundertfünfzig", "de", "250"),
         ("eintausendneunhundertvierundachtzig", "de", "1984"),
@@ -71,6 +75,28 @@ fünfzehn sechzehn siebzehn achtzehn neunzehn".split()
 
     word = spell(number) + ("s" if number % 100 == 1 else "")
     assert number_word(word, "de") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "values"),
+    [
+        ("between three and four hours", "en", ["3", "4"]),
+        ("two, three and five", "en", ["2", "3", "5"]),
+        ("Two. Three", "en", ["2", "3"]),
+        ("fifty and sixty", "en", ["50", "60"]),
+        ("twenty and five", "en", ["20", "5"]),
+        ("zwei und drei", "de", ["2", "3"]),
+        ("two hundred and fifty-one and six", "en", ["251", "6"]),
+    ],
+)
+def test_number_words_beside_one_another_are_added_only_where_they_make_one_number(
+    text: str, language: str, values: list[str]
+) -> None:
+    assert keys(text, language) == [{value} for value in values]
+
+
+def test_an_odd_space_before_a_name_is_no_word() -> None:
+    assert [t.kind for t in tokenise("\u2003Angela", "de")] == ["word"]
 
 
 def test_a_lone_one_is_no_number() -> None:
@@ -121,6 +147,10 @@ def test_scripts_without_spaces_become_pairs() -> None:
 )
 def test_inflections_share_a_key(one: str, other: str, language: str) -> None:
     assert key(one, language) == key(other, language)
+
+
+def test_five_letters_must_be_the_same_at_least() -> None:
+    assert not similar_words("plant", "plane")
 
 
 def test_likeness_is_a_common_beginning() -> None:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat.servers import knowing_server
+from tests.chat.servers import first_passage, knowing_server
 from tests.cli.test_kb import Ended, Run, rows, run  # noqa: F401 - fixtures
 from wellread.cli.chat_talk import plain
 from wellread.datasets.conversations import read_conversations
+from wellread.llm.server import Faults, LoopbackServer
+from wellread.llm.server_stream import Streaming
 
 needs_torch = pytest.mark.skipif(
     not importlib.util.find_spec("torch"),
@@ -209,6 +211,7 @@ def test_what_would_steer_a_terminal_is_taken_out():
         (("rag",), 2, "no model 'rag'"),
         (("rag", "--base-url", "http://127.0.0.1:9/v1"), 2, "both a model (rag) and a server"),
         (("--api-model", "x"), 2, "belong to a server"),
+        (("rag", "--no-stream"), 2, "--no-stream belongs to a server"),
         (("--base-url", "nowhere", "--api-model", "x"), 2, "base_url"),
         (("--base-url", "http://127.0.0.1:9/v1"), 5, "no answer"),
         (
@@ -278,6 +281,71 @@ def test_neither_help_nor_a_server_needs_torch(kb, server):
             timeout=120,
         )
         assert ended.returncode == 0, ended.stderr
+
+
+# -- a server that streams
+
+
+def test_an_answer_that_breaks_off_is_an_error_on_a_line_of_its_own(run, kb):  # noqa: F811
+    with knowing_server(faults=Faults(rate_drop=1.0)) as serving:
+        words = ("chat", "--base-url", serving.base_url, "--kb", kb, "--question", "shipping?")
+        ended = run(*words)
+        assert ended.code == 5
+        assert ended.out == "Free shipping on\n"
+        assert ended.err.startswith(
+            "error: knowing: the answer broke off after 16 characters: the connection broke "
+            "(the server hung up)\n  ask again"
+        )
+
+
+def test_in_a_pipe_the_answer_after_one_that_broke_off_is_whole(run, kb, monkeypatch):  # noqa: F811
+    faults = Faults(rate_unfinished=1.0, faulty_attempts=1)
+    with knowing_server(faults=faults) as serving:
+        monkeypatch.setattr("sys.stdin", io.StringIO("shipping?\n" * 2))
+        ended = run("chat", "--base-url", serving.base_url, "--kb", kb)
+        assert ended.out == "Free shipping on\nFree shipping on orders over $50. [1]\n"
+        assert ended.err.startswith("error: knowing: the answer broke off")
+        assert ended.code == 5
+
+
+def test_as_json_an_answer_is_asked_for_again_since_nothing_of_it_was_shown(run, kb):  # noqa: F811
+    with knowing_server(faults=Faults(rate_drop=1.0, faulty_attempts=1)) as serving:
+        words = ("chat", "--base-url", serving.base_url, "--kb", kb, "--question", "shipping?")
+        ended = run(*words, "--json")
+        assert ended.json["answer"] == "Free shipping on orders over $50. [1]"
+        serving.faults = Faults(rate_drop=1.0)
+        ended = run(*words, "--json")
+        assert (ended.code, ended.out) == (5, "")
+        assert "error: knowing: the connection broke" in ended.err
+
+
+def test_settings_of_drawing_reach_the_server_or_are_warned_of_once(run, kb, monkeypatch):  # noqa: F811
+    asked = []
+
+    def answer(request) -> str:
+        asked.append(request)
+        return "Free shipping."
+
+    drawing = ("--sampling-top-k", "20", "--seed", "5", "--temperature", "0.5", "--top-p", "0.9")
+    with LoopbackServer(answer, models=("knowing",)) as serving:
+        words = ("chat", "--base-url", serving.base_url, "--kb", kb, *drawing)
+        assert run(*words, "--question", "shipping?").code == 0
+        serving.refuse_fields = ("top_k",)
+        monkeypatch.setattr("sys.stdin", io.StringIO("shipping?\n" * 2))
+        ended = run(*words)
+    full, *less = asked
+    assert [full[n] for n in ("top_k", "seed", "temperature", "top_p")] == [20, 5, 0.5, 0.9]
+    assert [("top_k" in request, request["seed"]) for request in less] == [(False, 5)] * 2
+    warned = [line for line in ended.err.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1
+    assert "knowing refuses top_k and is asked without" in warned[0]
+
+
+def test_an_answer_can_be_asked_for_whole(run, kb):  # noqa: F811
+    with knowing_server(faults=Faults(rate_drop=1.0, faulty_attempts=1)) as serving:
+        words = ("chat", "--base-url", serving.base_url, "--kb", kb, "--question", "shipping?")
+        ended = run(*words, "--no-stream")
+    assert ended.out == "Free shipping on orders over $50. [1]\n"
 
 
 # -- a model on this machine
@@ -353,14 +421,33 @@ class Terminal:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
+    def interrupt_until(self, wanted: str) -> str:
+        """Press Ctrl-C until the program shows `wanted`, as a person does.
+
+        A press between the prompt and the moment when readline listens is only noted by Python, and
+        nothing wakes the program up before the next key.
+        """
+        for _ in range(30):
+            self.interrupt()
+            if self._shows(wanted, 2.0):
+                break
+        return self.until(wanted)
+
     def until(self, wanted: str) -> str:
         """What it shows up to and with `wanted`."""
-        while (end := self._seen.find(wanted.encode())) < 0:
-            ready, _, _ = select.select([self._ours], [], [], 60)
-            assert ready, f"the program waits; it showed {self._seen!r}"
-            self._seen += os.read(self._ours, 4096)
-        shown, self._seen = self._seen[:end], self._seen[end + len(wanted) :]
+        assert self._shows(wanted, 60.0), f"the program waits; it showed {self._seen!r}"
+        end = self._seen.find(wanted.encode())
+        shown, self._seen = self._seen[:end], self._seen[end + len(wanted.encode()) :]
         return shown.decode() + wanted
+
+    def _shows(self, wanted: str, seconds: float) -> bool:
+        """Whether it shows `wanted` before it is silent for so long."""
+        while wanted.encode() not in self._seen:
+            ready, _, _ = select.select([self._ours], [], [], seconds)
+            if not ready:
+                return False
+            self._seen += os.read(self._ours, 4096)
+        return True
 
     def close(self) -> None:
         self.process.kill()
@@ -378,14 +465,37 @@ def test_at_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(kb, tmp_path)
             terminal.type("Is shipping free?")
             while not serving.stats.requests and terminal.process.poll() is None:
                 time.sleep(0.01)
-            terminal.interrupt()
-            terminal.until("[stopped]")
+            terminal.interrupt_until("[stopped]")
             terminal.until("You: ")
             serving.latency_s = 0.0
             terminal.type("How can I return items?")
             assert "within 30 days. [1]" in terminal.until("You: ")
-            terminal.interrupt()
-            terminal.until("/quit or Ctrl-D")
+            terminal.interrupt_until("/quit or Ctrl-D")
+            terminal.type("/quit")
+            assert terminal.process.wait(60) == 0
+        finally:
+            terminal.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_at_a_terminal_words_come_one_by_one_and_ctrl_c_hangs_up_amid_them(kb, tmp_path):
+    with knowing_server(streaming=Streaming(piece_s=0.1)) as serving:
+        serving.answer = lambda request: " ".join(f"word{number}" for number in range(300))
+        words = ("chat", "--base-url", serving.base_url, "--api-model", "knowing", "--kb", kb)
+        terminal = Terminal(*words, cwd=tmp_path)
+        try:
+            terminal.until("You: ")
+            terminal.type("Is shipping free?")
+            terminal.until("word0 word1 word2")
+            assert "word299" not in terminal.interrupt_until("[stopped]")
+            deadline = time.monotonic() + 30
+            while not serving.stats.hung_up and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert serving.stats.hung_up == 1
+            serving.streaming, serving.answer = Streaming(), first_passage
+            terminal.until("You: ")
+            terminal.type("How can I return items?")
+            assert "within 30 days. [1]" in terminal.until("You: ")
             terminal.type("/quit")
             assert terminal.process.wait(60) == 0
         finally:

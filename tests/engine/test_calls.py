@@ -167,6 +167,8 @@ BASE = request(schema={"a": 1, "b": 2})
         ChatRequest(BASE.messages, Sampling(stop=("x",)), BASE.schema),
         ChatRequest(BASE.messages, Sampling(max_tokens=9), BASE.schema),
         ChatRequest(BASE.messages, Sampling(top_p=0.9), BASE.schema),
+        ChatRequest(BASE.messages, Sampling(top_k=5), BASE.schema),
+        ChatRequest(BASE.messages, Sampling(seed=0), BASE.schema),
         ChatRequest(BASE.messages, schema={"a": 1}),
         ChatRequest(BASE.messages),
         ChatRequest(BASE.messages, schema=BASE.schema, completion=True),

@@ -17,6 +17,7 @@ import pytest
 
 from wellread.errors import AuthenticationError, EndpointError, ModelError, ReplyError
 from wellread.llm import client as client_module
+from wellread.llm import exchange as exchange_module
 from wellread.llm.chat import ChatReply, ChatRequest, Message, Sampling
 from wellread.llm.client import EndpointClient
 from wellread.llm.endpoint import Endpoint
@@ -89,6 +90,7 @@ FAULTS = {
     "malformed": Faults(rate_malformed=0.2),
     "wrong type": Faults(rate_wrong_type=0.2),
     "empty": Faults(rate_empty=0.2),
+    "an error of status 200": Faults(rate_error=0.2),
     "length": Faults(rate_length=0.04),
     "timeout": Faults(rate_timeout=0.1),
 }
@@ -394,7 +396,7 @@ def test_a_mistake_of_ours_amid_a_call_shows_no_key_in_the_variables_of_its_trac
     async def broken(response: object) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(client_module, "_read_body", broken)
+    monkeypatch.setattr(exchange_module, "_read_body", broken)
     monkeypatch.setenv("K", CANARY)
     [error] = serve_and_ask(LoopbackServer(), [request()], api_key="${K}")
     assert isinstance(error, ZeroDivisionError)

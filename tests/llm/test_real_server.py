@@ -80,6 +80,34 @@ def test_a_prompt_that_does_not_fit_is_told_as_such(llama_server):
     assert caught.value.reason == "context_too_long"
 
 
+def test_what_is_streamed_is_what_comes_whole(llama_server):
+    asked = ChatRequest(
+        (Message("user", "Was heißt größer? 你好"),), Sampling(0.0, max_tokens=80), partial=True
+    )
+
+    async def scene() -> tuple[ChatReply, ChatReply, list[str]]:
+        pieces: list[str] = []
+        async with EndpointClient(Endpoint(base_url=llama_server, model="tiny")) as client:
+            streamed = await client.stream(asked, pieces.append)
+            return await client.reply(asked), streamed, pieces
+
+    whole, streamed, pieces = asyncio.run(scene())
+    assert streamed.text == "".join(pieces) == whole.text.strip()
+    assert (streamed.usage, streamed.finish_reason) == (whole.usage, whole.finish_reason)
+    assert not streamed.estimated
+    assert len(pieces) > 10
+
+
+def test_a_prompt_that_does_not_fit_is_told_before_anything_is_streamed(llama_server):
+    async def scene() -> None:
+        async with EndpointClient(Endpoint(base_url=llama_server, model="tiny")) as client:
+            await client.stream(request("warranty " * 20_000), pytest.fail)
+
+    with pytest.raises(ModelError) as caught:
+        asyncio.run(scene())
+    assert caught.value.reason == "context_too_long"
+
+
 def test_a_schema_that_the_server_cannot_follow_is_asked_for_more_simply(llama_server):
     odd = {"type": "object", "properties": {"a": {"type": "no such type"}}, "required": ["a"]}
     try:

@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from wellread.llm.server import Faults, LoopbackServer, default_answer, fill_schema
+from wellread.llm.server_stream import Streaming
 
 
 def post(url: str, body: dict) -> dict:
@@ -34,6 +35,36 @@ def test_it_answers_other_clients_and_counts_what_they_ask():
         assert server.stats.by_key == {"a": 2, "b": 1}
         with urllib.request.urlopen(f"{server.base_url}/stats") as told:
             assert json.load(told)["requests"] == 3
+
+
+def streamed(url: str, **more) -> list[str]:
+    """The lines of a stream that hold something."""
+    body = json.dumps(chat("a") | {"stream": True, **more}).encode()
+    asked = urllib.request.Request(url, body, method="POST")
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        return [line.strip().decode() for line in answer if line.strip()]
+
+
+def test_it_streams_to_other_clients_and_counts_where_it_is_asked_to():
+    with LoopbackServer(lambda request: "One two.") as server:
+        url = f"{server.base_url}/chat/completions"
+        plain = streamed(url)
+        counted = streamed(url, stream_options={"include_usage": True})
+    *events, done = [line.removeprefix("data: ") for line in plain]
+    choices = [json.loads(event)["choices"][0] for event in events]
+    assert done == "[DONE]"
+    assert [choice["delta"] for choice in choices] == [{"content": "One"}, {"content": " two."}, {}]
+    assert [choice["finish_reason"] for choice in choices] == [None, None, "stop"]
+    assert len(counted) == len(plain) + 1
+    last = json.loads(counted[-2].removeprefix("data: "))
+    assert (last["choices"], last["usage"]["completion_tokens"]) == ([], 2)
+
+
+def test_pings_and_line_ends_are_as_the_style_says():
+    with LoopbackServer(lambda request: "One.", streaming=Streaming(pings=True)) as server:
+        lines = streamed(f"{server.base_url}/chat/completions")
+    assert lines[::2] == [": ping"] * 3
 
 
 def test_a_request_that_arrives_in_pieces_is_read_whole():

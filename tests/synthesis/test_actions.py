@@ -16,8 +16,15 @@ from wellread.checks.lexical import LexicalDetector
 from wellread.errors import AuthenticationError
 from wellread.llm.chat import ChatReply, ChatRequest
 from wellread.llm.scripted import ScriptedModel
-from wellread.records import Chunk, Kind, Passage
-from wellread.synthesis.actions import ENDS, ActionSettings, ActionTally, Settled, settle
+from wellread.records import Chunk, Kind, Passage, Verdict
+from wellread.synthesis.actions import (
+    ABSTENTIONS,
+    ENDS,
+    ActionSettings,
+    ActionTally,
+    Settled,
+    settle,
+)
 from wellread.synthesis.extractive.teacher import ExtractiveTeacher
 from wellread.synthesis.model_teacher import ModelTeacher
 from wellread.synthesis.tasks import RagBrief, RagPair
@@ -84,6 +91,7 @@ def test_a_supported_answer_passes_and_nobody_is_asked():
     assert settled.end == "passed"
     assert settled.verdict is not None
     assert settled.verdict.outcome == "grounded"
+    assert [(turn.answer, turn.learn) for turn in settled.turns] == [(RIGHT, True)]
     assert not model.requests
 
 
@@ -130,6 +138,71 @@ def test_repair_stops_after_the_most_tries_and_falls_back():
     assert settled.pair.answer == WRONG
     kept = done(pair(WRONG), brief(), by, on_unsupported="repair", after_repairs="keep")
     assert (kept.end, kept.repairs) == ("kept", 2)
+
+
+@pytest.mark.parametrize("after", ["keep", "abstain"])
+def test_what_was_mended_needs_nothing_after_the_repairs(after):
+    by, _ = answering(RIGHT)
+    settled = done(pair(WRONG), brief(), by, on_unsupported="repair", after_repairs=after)
+    assert (settled.end, settled.pair.answer) == ("repaired", RIGHT)
+    corrected = done(pair(WRONG), brief(), by, on_unsupported="correct", after_repairs=after)
+    assert corrected.end == "corrected"
+
+
+def test_a_repair_that_declines_need_not_say_what_was_expected():
+    declining = "The passages do not say how much the Alba pump weighs."
+    by, _ = answering(declining)
+    settled = done(pair(WRONG), brief("failure"), by, on_unsupported="repair")
+    assert (settled.end, settled.pair.answer) == ("repaired", declining)
+
+
+class Unguarded(ExtractiveTeacher):
+    """A teacher that says what it is given, with nobody to look at the wording."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__()
+        self.answers, self.problems = list(answers), []
+
+    async def rag_answer_again(self, brief: RagBrief, pair: RagPair, problem: str) -> RagPair:
+        self.problems.append(problem)
+        return pair.model_copy(update={"answer": self.answers.pop(0)})
+
+
+def test_a_repair_whose_wording_is_at_fault_is_told_so_and_tried_again():
+    by = Unguarded("The Ground Truth says 21 kg.", RIGHT)
+    settled = done(pair(WRONG), brief(), by, on_unsupported="repair")
+    assert (settled.end, settled.repairs) == ("repaired", 2)
+    assert by.problems[1] == "ground_truth"
+
+
+class Silent(LexicalDetector):
+    """A detector that can judge nothing."""
+
+    def check(self, question, passages, answer):
+        return Verdict("unscored", 0.0, "silent", "nothing was said")
+
+
+def test_an_abstention_that_no_detector_calls_one_is_rejected():
+    options = ActionSettings(on_unsupported="abstain")
+    settled = asyncio.run(settle(pair(WRONG), brief(), ExtractiveTeacher(), Silent(), options))
+    assert settled.end == "rejected"
+    assert settled.rejection is not None
+    assert settled.pair.answer == WRONG
+
+
+def test_an_abstention_is_in_the_language_of_its_source():
+    text = "Die Pumpe Alba wiegt 21 kg und sie wurde in Basel gebaut. Das ist der Text der Seite."
+    german = Chunk("alba.md#0", "alba.md", text, 0, len(text), source="alba.md")
+    about = RagBrief(german, "success", (Passage(german, 1.0, 1), Passage(BRISK, 1.0, 2)))
+    asked = RagPair(
+        question="Wie viel wiegt die Pumpe Alba?",
+        expected_answer="21 kg",
+        thought_process="Die erste Stelle nennt das Gewicht.",
+        answer="Die Pumpe Alba wiegt 37 kg.",
+    )
+    settled = done(asked, about, ExtractiveTeacher(), on_unsupported="abstain")
+    assert settled.end == "abstained"
+    assert settled.pair.answer in ABSTENTIONS["de"]
 
 
 def test_a_reply_that_cannot_be_read_ends_the_repair_and_not_the_run():

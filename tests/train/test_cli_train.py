@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,43 @@ def test_a_dataset_that_is_not_there_is_told_with_how_to_make_it(
         run(config, "--dataset-dir", tmp_path / "absent", "--output-dir", tmp_path / "m")
     assert "wellread prepare" in error.value.hint
     assert not (tmp_path / "m").exists()
+
+
+_LOADED = """
+import sys
+from wellread.cli import main
+
+sys.argv = ["wellread", "train", "sft", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, *sorted({"torch", "transformers", "peft"}.intersection(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--knowledge-base absent", "Knowledge base not found: absent"),
+        ("--knowledge-base foreign", "foreign is not a knowledge base"),
+        ("--dataset-dir absent --output-dir m", "absent: no such dataset folder"),
+        ("--dataset-dir data --packing tight --output-dir m", "packing: "),
+        ("--lora-rank 0 --dataset-dir data --output-dir m", "lora.rank: "),
+    ],
+)
+def test_what_is_mistyped_is_told_before_torch_is_loaded(
+    tmp_path: Path, typed: str, said: str
+) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").write_text("mine", encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOADED, *typed.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+    )
+    assert said in ended.stderr
+    assert ended.stdout.split() == ["2"]
+    assert not (tmp_path / "models").exists()

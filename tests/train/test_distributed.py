@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
 
-from tests.train.small import conversations, options, weights, write_dataset
+from tests.train.small import conversations, options, same_weights, weights, write_dataset
 from wellread.train.settings import TrainSettings
 from wellread.train.sft import train_sft
 
@@ -27,7 +29,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(folder, conversations(37), conversations(7, seed=9))
 
 
-def run_two(settings: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_two(
+    settings: dict[str, Any],
+    folder: Path,
+    program: Sequence[str] = ("-m", "wellread", "train", "sft"),
+) -> subprocess.CompletedProcess[str]:
     """The command as a person types it, under torchrun."""
     config = folder / "config.json"
     config.write_text(
@@ -35,11 +41,12 @@ def run_two(settings: dict[str, Any], folder: Path) -> subprocess.CompletedProce
     )
     command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
-        [sys.executable, "-m", *command, "-m", "wellread", "train", "sft", str(config), "--json"],
+        [sys.executable, "-m", *command, *program, str(config), "--json"],
         check=False,
         timeout=250,
         capture_output=True,
         text=True,
+        start_new_session=True,  # a signal to its group is none to ours
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )
 
@@ -76,3 +83,49 @@ def test_only_the_first_process_speaks_of_an_error(dataset: Path, tmp_path: Path
     assert ended.returncode != 0
     assert ended.stderr.count("error: ") == 1
     assert "longer than a row of 16 tokens" in ended.stderr
+
+
+LONG: dict[str, Any] = {"max_iters": 60, "eval_every": 4, "samples": 1, "sample_tokens": 3}
+
+
+@pytest.fixture(scope="module")
+def alone(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes that nothing stopped."""
+    folder = tmp_path_factory.mktemp("alone")
+    assert run_two(options(dataset, folder / "m", **LONG), folder).returncode == 0
+    return folder / "m"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "kind", "count", "stops_after"),
+    [
+        ("SIGTERM", "self", "training", 3, 3),
+        ("SIGTERM", "parent", "training", 3, None),
+        ("SIGINT", "group", "training", 3, None),
+        ("SIGTERM", "self", "evaluating", 1, 4),
+    ],
+    ids=["one of two", "torchrun itself", "a Ctrl-C to all", "one, in an evaluation"],
+)
+def test_two_processes_stop_after_the_same_step(
+    dataset: Path,
+    alone: Path,
+    tmp_path: Path,
+    name: str,
+    target: str,
+    kind: str,
+    count: int,
+    stops_after: int | None,
+) -> None:
+    told = options(dataset, tmp_path / "told", **LONG)
+    program = [str(Path(__file__).with_name("signalled.py")), name, target, kind, str(count)]
+    ended = run_two(told, tmp_path, program)
+    assert ended.returncode == 1  # what torchrun makes of any end of a process
+    found = re.findall(rf"{name}: stopped after step (\d+), which a checkpoint holds", ended.stderr)
+    assert len(found) == 1, ended.stderr
+    assert stops_after in {None, int(found[0])}
+    again = run_two(told, tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["resumed_from"] == int(found[0])
+    assert same_weights(alone, tmp_path / "told")
+    for figure in ("loss", "val_loss"):
+        assert figures(alone, figure) == figures(tmp_path / "told", figure)

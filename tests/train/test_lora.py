@@ -16,9 +16,10 @@ from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from tests.train.families import HYBRIDS, TRANSFORMERS, VOCABULARY, tiny_model
-from wellread.train.lora import TARGETS, LoraSettings, add_lora, merge_lora
+from wellread.train.lora import TARGETS, add_lora, merge_lora
 from wellread.train.models import load_causal_model
 from wellread.train.saving import save_model
+from wellread.train.settings import LoraSettings
 
 FAMILIES = [*TRANSFORMERS, *HYBRIDS]
 NEW_IDS = (90, 95)

@@ -20,11 +20,12 @@ from transformers import AutoModelForCausalLM, BertConfig, BertModel, PreTrained
 
 from tests.train.families import tiny_model
 from wellread.train.folders import Source, find_source
-from wellread.train.lora import LoraSettings, add_lora
+from wellread.train.lora import add_lora
 from wellread.train.models import grow_embeddings, load_causal_model, new_model
 from wellread.train.patterns import nemotron_pattern, parse_pattern
 from wellread.train.presets import PRESETS, NewModel
 from wellread.train.saving import save_model
+from wellread.train.settings import LoraSettings
 
 VOCABULARY, PAD, ENDS = 97, 0, [2, 3]
 KINDS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from wellread.train.checkpoints import last_checkpoint, tidy_checkpoints
 from wellread.train.metrics import StepLog
 from wellread.train.settings import TrainSettings
 from wellread.train.sft import train_sft
+from wellread.train.stopping import stop_on_signals
 
 # Ends its process, as a kill does, in the middle of the training forward pass number COUNT.
 _KILLED = """
@@ -55,6 +57,20 @@ def run_killed(settings: TrainSettings, forward: int) -> None:
         capture_output=True,
     )
     assert ended.returncode == 9, ended.stderr.decode()
+
+
+def run_signalled(settings: TrainSettings, *how: str) -> subprocess.CompletedProcess[str]:
+    """The command, which gets a signal as `signalled.py` says."""
+    config = settings.folder.with_suffix(".json")
+    config.write_text(settings.model_dump_json(exclude_none=True), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("signalled.py")), *how, str(config)],
+        check=False,
+        timeout=200,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # a signal to its group is none to ours
+    )
 
 
 def steps_of(folder: Path, name: str = "loss") -> list[tuple[int, float]]:
@@ -105,6 +121,83 @@ def test_a_killed_run_ends_with_the_weights_of_one_left_alone(
     assert samples[0] == samples[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "kind", "count", "stops_after"),
+    [
+        # Of 8 steps of two forward passes, an evaluation and samples after the 4th and 8th.
+        pytest.param("SIGTERM", "self", "training", 2 * 4 + 1, 5, id="SIGTERM in a step"),
+        pytest.param("SIGINT", "self", "training", 2 * 3 + 2, 4, id="Ctrl-C before looks are due"),
+        pytest.param(
+            "SIGTERM", "self", "evaluating", 2, 4, id="in an evaluation", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "SIGTERM", "self", "evaluating", 4, 4, id="in samples", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "SIGTERM", "self", "training", 2 * 8, 8, id="in the last step", marks=pytest.mark.slow
+        ),
+        # Of steps of twelve, so that batches must still be read after the signal.
+        pytest.param(
+            "SIGTERM", "group", "training", 12 + 1, 2, id="to readers", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "SIGINT", "group", "training", 12 + 1, 2, id="^C in a terminal", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_run_told_to_stop_keeps_its_step_and_ends_as_one_left_alone(
+    dataset: Path,
+    tmp_path: Path,
+    name: str,
+    target: str,
+    kind: str,
+    count: int,
+    stops_after: int,
+) -> None:
+    chosen: dict[str, Any] = {
+        "model": DROPOUT, "grad_accum_steps": 12 if target == "group" else 2, "eval_every": 4,
+        "log_every": 3, "samples": 1, "sample_every": 4, "sample_tokens": 3,
+        "workers": 2 if target == "group" else 0,
+    }  # fmt: skip
+    alone = TrainSettings(**options(dataset, tmp_path / "alone", **chosen))
+    train_sft(alone)
+    told = TrainSettings(**options(dataset, tmp_path / "told", **chosen))
+    ended = run_signalled(told, name, target, kind, str(count))
+    assert ended.returncode == {"SIGTERM": 143, "SIGINT": 130}[name], ended.stderr
+    assert f"{name}: stopped after step {stops_after}, which a checkpoint holds" in ended.stderr
+    assert "run the same command again" in ended.stderr
+    report = train_sft(told)
+    assert report.resumed_from == stops_after
+    assert same_weights(tmp_path / "alone", tmp_path / "told")
+    for kept in ("loss", "val_loss"):
+        assert steps_of(tmp_path / "alone", kept) == steps_of(tmp_path / "told", kept)
+    samples = [(tmp_path / run / "samples.jsonl").read_bytes() for run in ("alone", "told")]
+    assert samples[0] == samples[1]
+
+
+@pytest.mark.slow
+def test_a_run_told_to_stop_before_its_first_step_leaves_no_checkpoint(
+    dataset: Path, tmp_path: Path
+) -> None:
+    settings = TrainSettings(**options(dataset, tmp_path / "m"))
+    ended = run_signalled(settings, "SIGTERM", "self", "beginning", "1")
+    assert ended.returncode == 143, ended.stderr
+    assert "SIGTERM: stopped before the first step" in ended.stderr
+    assert last_checkpoint(settings.folder) is None
+
+
+def test_a_second_interrupt_stops_at_once_and_the_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt), stop_on_signals(told.append) as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert told == ["SIGTERM: stopping where nothing is lost (Ctrl-C again stops at once)"]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
 def test_a_run_killed_before_its_first_checkpoint_begins_again_with_any_options(
     dataset: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +207,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_with_any_options(
     report = train_sft(settings)
     assert not report.resumed_from
     assert [step for step, _ in steps_of(tmp_path / "m")] == [1, 2, 3, 4]
+    assert [step for step, _ in steps_of(tmp_path / "m", "val_loss")] == [0, 4]
     other = TrainSettings(**options(dataset, tmp_path / "n", max_iters=2, learning_rate=0.01))
     assert train_sft(other).steps == 2
 

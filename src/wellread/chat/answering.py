@@ -30,11 +30,12 @@ class Sampling(Settings):
     temperature: float = Field(default=0.0, ge=0.0)
     """0 takes the likeliest token each time; higher is more varied."""
     top_k: int = Field(default=0, ge=0)
-    """Draw among so many of the likeliest tokens; 0 = all."""
+    """Draw among so many of the likeliest tokens; 0 = all. A server is told where it is set."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     """Draw among the likeliest tokens that together have this probability."""
     seed: int = 0
-    """Of what is drawn: the same answer each time, alone or in a batch."""
+    """Of what is drawn: the same answer each time, alone or in a batch. A server is told, and may
+    keep to it or not."""
     stop: tuple[str, ...] = ()
     """Strings that end an answer, beside those of the chat format; they are not part of it."""
 
@@ -46,7 +47,8 @@ class Generated:
     `finish_reason` is ``stop`` where it came to its end, ``length`` where it was cut off.
     `left_out` counts the passages, and `turns_left_out` the earlier turns, for which the model
     had no room; `is_cut` says that the end of one more passage is missing. `estimated` says that
-    nobody counted the tokens.
+    nobody counted the tokens. The first `thought` characters of the pieces are none of the answer:
+    a thought, which a server marked as such only at its end.
     """
 
     finish_reason: FinishReason
@@ -56,6 +58,7 @@ class Generated:
     is_cut: bool = False
     turns_left_out: int = 0
     estimated: bool = False
+    thought: int = 0
 
 
 class Stream(Iterator[str]):

@@ -223,7 +223,7 @@ class ChatSession:
             stream.close()
         generated = stream.result or Generated("cancelled", 0, 0)
         shown = passages[: len(passages) - generated.left_out]
-        return _Made("".join(pieces), shown, generated, first, False)
+        return _Made("".join(pieces)[generated.thought :], shown, generated, first, False)
 
     def conversation(self, question: str, passages: Sequence[Passage]) -> Conversation:
         """What the model is asked: as a row of training data, up to the answer."""

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from wellread.checks.reading.units import unit_of
 from wellread.ingest.sentences import sentence_spans
 
 Declining = Literal["whole", "part", "no"]
@@ -205,8 +206,13 @@ _PHRASES = re.compile(
             r"^\W*(?:sure\b|based\b|according\b|here\b|the following\b)[^.!?:]{0,200}:\W*$",
             rf"^[^.!?:]{{0,80}}\b(?:{_STRONG}|here(?:['’]s| is| are)|the following|answer|question|"
             r"steps|summary)\b[^.!?:]{0,120}:\W*$",
-            rf"\b(?:please )?note (?:that|:)[^.!?]{{0,60}}\b{_STRONG}\b",
-            r"\b(?:sorry|apologi[sz]e)\b|\btut mir leid\b|\bfeel free to\b|\blet me know\b",
+            rf"\b(?:please )?note (?:that|:) (?:\w+ ){{0,2}}?(?!source)(?:{_STRONG}|information)\b"
+            r"[^.!?\d]{0,80}$",
+            # "Sorry, it may explode" and "feel free to open it" are claims.
+            r"^\W*(?:\w+['’]?\w* ){0,3}?(?:sorry|apologi(?:[sz]e|es)|tut mir leid)"
+            r"(?:\W*$|,? (?:but )?(?:for|about|if|to hear|i|we|ich|wir|dass)\b[^\d:;]*$)",
+            r"\bfeel free to (?:ask|reach out|contact|let me know|share|provide)\b[^\d:;]*$",
+            r"\blet me know (?:if|whether|when|how|what|should|which)\b[^\d:;]*$",
         )
     ),
     re.IGNORECASE,
@@ -246,6 +252,7 @@ _TURN = re.compile(
     re.IGNORECASE,
 )
 _SAYS_WHAT = re.compile(r"\w")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LONGEST = 4_000
 
 
@@ -312,4 +319,6 @@ def _mark(clause: str, declined: bool) -> Mark:
         return "declines"
     if _PHRASES.search(clause) or not _SAYS_WHAT.search(clause):
         return "meta"
-    return "meta" if declined and _AFTERWARDS.search(clause) else "claim"
+    # A number with a unit is a claim whatever is said around it; others may be in a title.
+    measured = any(unit_of(clause, *found.span())[0] for found in _NUMBER.finditer(clause))
+    return "meta" if declined and _AFTERWARDS.search(clause) and not measured else "claim"

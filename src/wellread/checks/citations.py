@@ -61,9 +61,11 @@ def _found(answer: str, passages: Sequence[Passage]) -> Iterator[Citation]:
             named = match[0].casefold()
             known = named in names or any(named in text.casefold() for text in texts)
             yield Citation(match.start(), match.end(), known)
+    # Passages without text are left out of some lists, and the others keep their numbers.
+    last = max((len(passages), *(passage.rank for passage in passages)))
     for match in _LABEL.finditer(answer):
         numbers = [int(number) for number in _NUMBER.findall(match[0])]
-        known = all(1 <= n <= len(passages) for n in numbers) or any(match[0] in t for t in texts)
+        known = all(1 <= n <= last for n in numbers) or any(match[0] in t for t in texts)
         yield Citation(match.start(), match.end(), known)
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field
 from wellread.checks.abstention import clauses, declines
 from wellread.checks.detector import Case
 from wellread.checks.reading.quotes import Plain
+from wellread.checks.statistics import character_mask
 from wellread.config import Settings
 from wellread.dialogue.passages import render_passages
 from wellread.errors import EndpointError, ModelError
@@ -35,6 +36,8 @@ DETECTOR = "judge"
 PROMPT = "check_claims"
 _CATEGORIES = {"contradicted": "contradiction/claim", "unsupported": "unsupported_addition/claim"}
 _SURE = 0.95
+# So much of every sentence must be in the claims.
+_JUDGED_SHARE = 0.5
 _WORD = re.compile(r"\w+")
 
 
@@ -45,8 +48,8 @@ class JudgeSettings(Settings):
     """How often a reply that cannot be used is sent back."""
     max_tokens: int = Field(default=4000, ge=1)
     """Most tokens of a reply."""
-    threshold: float = Field(default=0.5, gt=0, le=1)
-    """Score from which an answer is grounded."""
+    threshold: float = Field(default=0.5, gt=0, le=_SURE)
+    """Score from which an answer is grounded; one that is shown to be supported has 0.95."""
 
 
 class Prompt(Protocol):
@@ -218,10 +221,13 @@ def _placed(
             placed.append(_looked_up(place, claim, sources))
     if strange:
         raise ValueError(f"claims[].claim: not words of the answer: {strange[0]!r:.200}")
+    judged = character_mask(len(answer), [(one.start, one.end) for one in placed])
     for start, end, mark in clauses(answer):
-        missed = all(one.end <= start or one.start >= end for one in placed)
-        if mark == "claim" and missed and _WORD.search(answer[start:end]):
-            raise ValueError(f"claims: nothing is said of this part: {answer[start:end]!r:.300}")
+        said = [at for at in range(start, end) if answer[at].isalnum()]
+        # A claim of two words must not stand for the whole sentence that they are in.
+        if mark == "claim" and said and judged[said].mean() < _JUDGED_SHARE:
+            part = "nothing" if not judged[said].any() else "too little"
+            raise ValueError(f"claims: {part} is said of this part: {answer[start:end]!r:.300}")
     if not placed:
         raise ValueError("claims: the list is empty, but the answer claims something")
     return sorted(placed, key=lambda one: (one.start, one.end))

@@ -128,7 +128,7 @@ def reliability(
     for at in range(BINS):
         own = places == at
         weight = float(weights[own].sum())
-        if own.any() and weight > 0:
+        if weight > 0:
             predicted = float((weights * probabilities)[own].sum() / weight)
             observed = float((weights * supported)[own].sum() / weight)
             count = int(own.sum())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from wellread.cli.output import Json, say
+from wellread.cli.server import ApiKeyEnv, ApiModel
 
 if TYPE_CHECKING:
     from wellread.chat.answering import Answerer
@@ -59,7 +60,17 @@ def chat(
         float, typer.Option("--temperature", min=0.0, help="0: the likeliest answer.")
     ] = 0.0,
     top_p: Annotated[float, typer.Option("--top-p", help="Draw among the likeliest.")] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn.")] = 0,
+    sampling_top_k: Annotated[
+        int,
+        typer.Option(
+            "--sampling-top-k",
+            min=0,
+            help="Draw among so many of the likeliest; 0: all. A server is told where it is set.",
+        ),
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of what is drawn; a server is told too.")
+    ] = 0,
     show_sources: Annotated[
         bool, typer.Option("--show-sources/--no-sources", help="Name the passages of an answer.")
     ] = True,
@@ -69,12 +80,14 @@ def chat(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="Ask a server, in place of a model here.")
     ] = None,
-    api_model: Annotated[
-        str | None, typer.Option("--api-model", help="Its model; needed where it has several.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, typer.Option("--api-key-env", help="Variable that holds its key.")
-    ] = None,
+    api_model: ApiModel = None,
+    api_key_env: ApiKeyEnv = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream/--no-stream", help="Take a server's answers as they come, or whole."
+        ),
+    ] = True,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -90,11 +103,12 @@ def chat(
     from wellread.config import combine_settings
 
     named = {"system": system, "top_k": top_k, "history": history}
-    server = _Server(base_url, api_model, api_key_env)
+    # Nothing of an answer is shown before its JSON, and a whole one can be asked for again.
+    server = _Server(base_url, api_model, api_key_env, stream and not as_json)
     with contextlib.ExitStack() as held:
         from wellread.chat.session import ChatSession, ChatSettings
 
-        noted = _noted(model or model_name, server)
+        noted = _noted(model or model_name, server, stream)
         settings = combine_settings(
             None,
             ChatSettings,
@@ -109,6 +123,7 @@ def chat(
                     "max_tokens": max_tokens,
                     "temperature": temperature,
                     "top_p": top_p,
+                    "top_k": sampling_top_k,
                     "seed": seed,
                 },
             },
@@ -127,14 +142,15 @@ def chat(
 
 
 class _Server(NamedTuple):
-    """What was said of a server: address, model, and the variable with the key."""
+    """What was said of a server: address, model, the variable with the key, how it answers."""
 
     base_url: str | None
     model: str | None
     key_name: str | None
+    streams: bool
 
 
-def _noted(model: str | None, server: _Server) -> Mapping[str, Any]:
+def _noted(model: str | None, server: _Server, streams: bool) -> Mapping[str, Any]:
     """What a model's folder says of the chat it is for; nothing for a server."""
     from wellread.chat.models import find_model, read_card
     from wellread.errors import InputError
@@ -148,6 +164,8 @@ def _noted(model: str | None, server: _Server) -> Mapping[str, Any]:
         return {}
     if server.model or server.key_name:
         raise InputError("--api-model and --api-key-env belong to a server", hint="add --base-url")
+    if not streams:
+        raise InputError("--no-stream belongs to a server", hint="add --base-url, or leave it out")
     noted = read_card(find_model(model or "")).get("chat", {})
     return noted if isinstance(noted, Mapping) else {}
 
@@ -156,7 +174,8 @@ def _answerer(model: str | None, server: _Server, device: str) -> Answerer:
     if server.base_url:
         from wellread.chat.endpoint import EndpointAnswerer, chat_endpoint
 
-        return EndpointAnswerer(chat_endpoint(server.base_url, server.model, server.key_name))
+        endpoint = chat_endpoint(server.base_url, server.model, server.key_name)
+        return EndpointAnswerer(endpoint, streams=server.streams, warn=_warn)
     from wellread.chat.engine import Engine, load_model, refuse_missing_libraries
 
     refuse_missing_libraries()
@@ -164,3 +183,7 @@ def _answerer(model: str | None, server: _Server, device: str) -> Answerer:
         say(f"Loading {model} …")
     loaded, tokenizer, _ = load_model(model or "", device)
     return Engine(loaded, tokenizer, name=str(model))
+
+
+def _warn(text: str) -> None:
+    say(f"warning: {text}")

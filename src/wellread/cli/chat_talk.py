@@ -91,11 +91,20 @@ class Screen:
         self.as_json = as_json
         self.show_sources = show_sources
         self._err = console(stderr=True)
+        self._amid = False
 
     def piece(self, text: str) -> None:
         """A part of an answer."""
-        if not self.as_json:
+        if not self.as_json and text:
+            self._amid = True
             sys.stdout.write(plain(text))
+            sys.stdout.flush()
+
+    def leave(self) -> None:
+        """End the line of an answer that broke off."""
+        if self._amid:
+            self._amid = False
+            sys.stdout.write("\n")
             sys.stdout.flush()
 
     def end(self, answer: Answer, *, one_line: bool) -> None:
@@ -103,10 +112,13 @@ class Screen:
         if self.as_json:
             _print_object(answer.to_dict(), one_line)
             return
+        self._amid = False
         sys.stdout.write("\n")
         sys.stdout.flush()
         if answer.generated.finish_reason == "length":
             say(f"[cut off after {answer.generated.tokens:,} tokens: --max-tokens]")
+        if answer.generated.thought:
+            say("[the model thought aloud first, which is no part of the answer: --no-stream]")
         if answer.generated.left_out:
             say(f"[no room for {answer.generated.left_out} more passages: --top-k]")
         self._err.print(verdict_line(answer), soft_wrap=True)
@@ -116,7 +128,9 @@ class Screen:
 
     def stopped(self) -> None:
         """The answer was interrupted."""
+        self._amid = False
         sys.stdout.write("\n")
+        sys.stdout.flush()
         say("[stopped]")
 
     def error(self, question: str, error: WellreadError, *, one_line: bool) -> None:
@@ -255,7 +269,11 @@ class Talk:
         self._commands[name](rest)
 
     def _answer(self, question: str, *, one_line: bool) -> None:
-        answer = self._session.ask(question, self._screen.piece)
+        try:
+            answer = self._session.ask(question, self._screen.piece)
+        except WellreadError:
+            self._screen.leave()
+            raise
         self._last = answer
         self._screen.end(answer, one_line=one_line)
         if self._log is not None and answer.text:

@@ -12,6 +12,7 @@ import typer.core
 from wellread.cli.check_calibrate import calibrate
 from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.output import Json, Quiet, console, print_json, progress, say, table
+from wellread.cli.server import ApiKeyEnv, ApiModel, BaseUrl, named_server
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -52,6 +53,7 @@ class _FileFirst(typer.core.TyperGroup):
 
 check = typer.Typer(
     cls=_FileFirst,
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"token_normalize_func": with_hyphens},
@@ -109,15 +111,9 @@ def check_file(
     config: Annotated[
         Path | None, typer.Option(help="A wellread.yaml: its models.large is asked.")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="A server whose model is asked.")
-    ] = None,
-    api_model: Annotated[
-        str | None, typer.Option("--api-model", help="Its model; needed where it has several.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, typer.Option("--api-key-env", help="Variable that holds its key.")
-    ] = None,
+    base_url: BaseUrl = None,
+    api_model: ApiModel = None,
+    api_key_env: ApiKeyEnv = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -168,21 +164,9 @@ def _endpoint(
     config: Path | None, base_url: str | None, api_model: str | None, api_key_env: str | None
 ) -> Endpoint | None:
     """The model that judges, where one is named."""
-    from wellread.errors import InputError
-
-    if config is not None and base_url is not None:
-        raise InputError("both --config and --base-url name a model", hint="give one of them")
-    if base_url is not None:
-        from wellread.chat.endpoint import chat_endpoint
-
-        named = chat_endpoint(base_url, api_model, api_key_env)
-        # Nobody waits for a word here: as patient as a configured endpoint.
-        plain = {"base_url": named.base_url, "model": named.model, "api_key": named.api_key}
-        return type(named).model_validate(plain)
-    if api_model or api_key_env:
-        raise InputError("--api-model and --api-key-env belong to a server", hint="add --base-url")
-    if config is None:
-        return None
+    server = named_server(config, base_url, api_model, api_key_env)
+    if server is not None or config is None:
+        return server
     from wellread.pipelines.project import read_project
 
     return read_project(config).models.get("large")

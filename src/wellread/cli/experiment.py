@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellread.cli.output import Json, Quiet, print_json, progress, say
+from wellread.cli.server import ApiKeyEnv, ApiModel, BaseUrl, named_server
 
 if TYPE_CHECKING:
     from wellread.llm.endpoint import Endpoint
@@ -42,15 +43,9 @@ def experiment(
     config: Annotated[
         Path | None, typer.Option(help="A wellread.yaml: its models.large, budget, knowledge.")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="A server whose model answers.")
-    ] = None,
-    api_model: Annotated[
-        str | None, typer.Option("--api-model", help="Its model; needed where it has several.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, typer.Option("--api-key-env", help="Variable that holds its key.")
-    ] = None,
+    base_url: BaseUrl = None,
+    api_model: ApiModel = None,
+    api_key_env: ApiKeyEnv = None,
     temperature: Annotated[
         float, typer.Option(min=0, help="How freely the model draws, in every arm.")
     ] = 0.7,
@@ -115,7 +110,7 @@ def experiment(
         "budget": {name: value for name, value in budget.items() if value is not None},
     }
     settings, writer, judge = _settings(config, given)
-    endpoint = _server(config, base_url, api_model, api_key_env) or writer
+    endpoint = named_server(config, base_url, api_model, api_key_env) or writer
     if dry_run:
         plan = plan_experiment(questions, settings, endpoint, knowledge_base)
         print_json(plan) if as_json else typer.echo(plan.text())
@@ -159,27 +154,6 @@ def _show(made: Experiment, *, as_json: bool, quiet: bool) -> None:
     if made.failed:
         say(f"{made.failed:,} questions were lost: see {made.files.rejected}")
         raise typer.Exit(3)
-
-
-def _server(
-    config: Path | None, base_url: str | None, api_model: str | None, api_key_env: str | None
-) -> Endpoint | None:
-    """The model behind --base-url, as patient as a configured one: nobody waits for a word."""
-    from wellread.errors import InputError
-
-    if base_url is None:
-        if api_model or api_key_env:
-            raise InputError(
-                "--api-model and --api-key-env belong to a server", hint="add --base-url"
-            )
-        return None
-    if config is not None:
-        raise InputError("both --config and --base-url name a model", hint="give one of them")
-    from wellread.chat.endpoint import chat_endpoint
-
-    named = chat_endpoint(base_url, api_model, api_key_env)
-    plain = {"base_url": named.base_url, "model": named.model, "api_key": named.api_key}
-    return type(named).model_validate(plain)
 
 
 def _settings(

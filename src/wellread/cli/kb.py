@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 kb = typer.Typer(
     help="Build, change and search a knowledge base.",
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"token_normalize_func": with_hyphens},

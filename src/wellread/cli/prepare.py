@@ -41,7 +41,8 @@ def prepare(
         float | None, typer.Option("--val-split", help="Share for validation.")
     ] = None,
     val_file: Annotated[
-        list[Path] | None, typer.Option("--val-file", help="JSONL for validation, not a split.")
+        list[Path] | None,
+        typer.Option("--val-file", help="JSONL for validation, not a split; several may follow."),
     ] = None,
     max_seq_len: Annotated[
         int | None,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.core
 
 from wellread.cli.kb_parts import with_hyphens
 from wellread.cli.output import Json, Quiet, print_json, progress, say
+from wellread.cli.parsing import TrueOrFalse
 
 if TYPE_CHECKING:
     from wellread.pipelines.train_sft import RagTrainSettings
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from wellread.train.sft import TrainReport
 
 _NEEDED = ("torch", "transformers", "accelerate", "peft", "safetensors", "tokenizers")
-_TRUTH = {"true": True, "false": False}
 _MIB, _GIB = 2**20, 2**30
 
 train = typer.Typer(
     help="Train a model.",
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"token_normalize_func": with_hyphens},
@@ -40,35 +40,7 @@ def _kinds() -> None:
     """Train a model."""
 
 
-class _TrueOrFalse(typer.core.TyperCommand):
-    """Takes ``--flag true``, ``--flag=false`` and ``--flag`` alike."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self._plain(args))
-
-    def _plain(self, args: list[str]) -> list[str]:
-        flags: dict[str, Any] = {
-            name: option
-            for option in self.params
-            if getattr(option, "is_flag", False)
-            for name in option.opts
-        }
-        plain: list[str] = []
-        waiting = list(args)
-        while waiting:
-            name, equals, value = waiting.pop(0).partition("=")
-            flag = flags.get(with_hyphens(name))
-            if flag is None:
-                plain.append(name + equals + value)
-                continue
-            if not equals and waiting and waiting[0].lower() in _TRUTH:
-                value = waiting.pop(0)
-            wanted = _TRUTH.get(value.lower(), True)
-            plain += flag.opts[:1] if wanted else flag.secondary_opts[:1]
-        return plain
-
-
-@train.command(cls=_TrueOrFalse)
+@train.command(cls=TrueOrFalse)
 def sft(
     config: Annotated[
         Path | None, typer.Argument(help="A file of options, YAML or JSON.", show_default=False)
@@ -286,10 +258,13 @@ def _with_dataset(
 ) -> TrainSettings:
     """The settings with a dataset: that of the knowledge base is made in `folder`."""
     from wellread.pipelines.train_sft import training_settings
+    from wellread.train.prepared import open_prepared
 
     quiet = quiet or not _is_first()
     with progress(quiet) as shown:
-        return training_settings(settings, folder, progress=shown, tell=None if quiet else say)
+        ready = training_settings(settings, folder, progress=shown, tell=None if quiet else say)
+    open_prepared(ready.dataset_dir)  # what is no dataset is told before torch is loaded
+    return ready
 
 
 def _settings(config: Path | None, named: Mapping[str, Any]) -> RagTrainSettings:
@@ -306,8 +281,8 @@ def _settings(config: Path | None, named: Mapping[str, Any]) -> RagTrainSettings
         given["model"] = model
     if wants_adapter is False:
         given["lora"] = None
-    elif wants_adapter or rank:
-        given["lora"] = {"rank": rank} if rank else {}
+    elif wants_adapter or rank is not None:
+        given["lora"] = {} if rank is None else {"rank": rank}
     return combine_settings(config, RagTrainSettings, given)
 
 
@@ -327,15 +302,24 @@ def _refuse_missing_libraries() -> None:
 
 def _train(settings: TrainSettings, *, replace: bool, as_json: bool, quiet: bool) -> None:
     from wellread.train.sft import train_sft
+    from wellread.train.stopping import stop_on_signals
 
-    with progress(quiet or not _is_first()) as shown:
-        report = train_sft(settings, progress=shown, tell=None if quiet else say, replace=replace)
+    quiet = quiet or not _is_first()
+    with progress(quiet) as shown, stop_on_signals(None if quiet else _say_now) as stop:
+        report = train_sft(
+            settings, progress=shown, tell=None if quiet else say, replace=replace, stop=stop
+        )
     if not _is_first():
         return
     if as_json:
         print_json(dataclasses.asdict(report))
     if not quiet:
         _tell_report(report)
+
+
+def _say_now(words: str) -> None:
+    """Words from within a signal handler, where a stream may be in the middle of others."""
+    os.write(2, f"\n{words}\n".encode())
 
 
 def _tell_report(report: TrainReport) -> None:
@@ -379,8 +363,7 @@ def _tell_plan(settings: TrainSettings, as_json: bool) -> None:
 
 
 def _plan_lines(plan: TrainPlan) -> list[str]:
-    memory = plan.memory
-    return [
+    lines = [
         f"model       {plan.parameters:,} parameters, {plan.trained_parameters:,} trained",
         f"dataset     {plan.conversations:,} conversations, {plan.tokens:,} tokens",
         f"rows        {plan.rows:,} of at most {plan.row_tokens:,} tokens, {plan.packing}: "
@@ -388,10 +371,14 @@ def _plan_lines(plan: TrainPlan) -> list[str]:
         f"step        {plan.rows_per_step:,} rows: {plan.batch_rows} on a device x "
         f"{plan.accumulation} accumulated x {plan.processes} processes",
         f"steps       {plan.steps:,}, {plan.epochs:.2f} epochs",
-        f"memory      about {_size(memory.total)} a device: weights {_size(memory.weights)}, "
-        f"gradients and optimizer {_size(memory.training)}, "
-        f"activations {_size(memory.activations)}",
     ]
+    if memory := plan.memory:
+        lines.append(
+            f"memory      about {_size(memory.total)} a device: weights {_size(memory.weights)}, "
+            f"gradients and optimizer {_size(memory.training)}, "
+            f"activations {_size(memory.activations)}"
+        )
+    return lines
 
 
 def _size(count: int) -> str:

@@ -72,6 +72,10 @@ def canonical_request(
         parts["schema"] = request.schema
     if request.completion:
         parts["completion"] = True
+    if sampling.top_k:
+        parts["top_k"] = sampling.top_k
+    if sampling.seed is not None:
+        parts["seed"] = sampling.seed
     if request.repeat:
         parts["repeat"] = request.repeat
     if variant:

@@ -23,12 +23,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the model draws its reply; at most four stop strings, the protocol's limit."""
+    """How the model draws its reply; at most four stop strings, the protocol's limit.
+
+    `top_k` (0 = all tokens) and `seed` (None = the server's own) are sent where they are set.
+    Servers that do not know them are asked without.
+    """
 
     temperature: float = 0.7
     top_p: float = 1.0
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
+    top_k: int = 0
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

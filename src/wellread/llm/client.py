@@ -1,7 +1,7 @@
-"""The client for OpenAI-compatible servers: one request in, one whole reply out, or a reason.
+"""The client for OpenAI-compatible servers: one request in, one reply out, or a reason.
 
-For each request: wait for a slot (limiter.py) -> send -> read the answer (wire.py) -> a reply, or
-a problem and what follows from it:
+For each request: wait for a slot (limiter.py) -> send -> read the answer (wire.py, streaming.py)
+-> a reply, or a problem and what follows from it:
 
     busy, unreachable       the call waits without its slot, as long as the server says, and goes
                             again; only the deadline ends it
@@ -11,6 +11,9 @@ a problem and what follows from it:
     a refused key, no such model, no credit, down for everyone
                             AuthenticationError or EndpointError: for everyone, at once
 
+What was told of a streamed reply cannot be taken back: after its first piece every problem is the
+end. A field that is not of the oldest protocol (wire.OPTIONAL) is left out where it is refused.
+
 The key is read from the environment for each call, and taken out of whatever the server says.
 """
 
@@ -18,77 +21,65 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import replace
 from types import TracebackType
-from typing import Generic, NoReturn, Self, TypeVar
-from urllib.parse import quote
+from typing import NoReturn, Self, TypeVar
 
 import aiohttp
-import orjson
 
 from wellread import __version__
-from wellread.errors import AuthenticationError, EndpointError, ModelError
-from wellread.llm.chat import ChatReply, ChatRequest, Usage
+from wellread.errors import AuthenticationError, EndpointError
+from wellread.llm.chat import ChatReply, ChatRequest
+from wellread.llm.course import Course, Told
 from wellread.llm.embeddings import (
     EmbeddingReply,
     EmbeddingRequest,
     embedding_body,
     read_embeddings,
 )
-from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint, Secret
+from wellread.llm.endpoint import DEFAULT_CONCURRENCY, Endpoint
+from wellread.llm.exchange import Exchange, receive_stream, receive_whole, send
 from wellread.llm.limiter import Limiter, Ticket
-from wellread.llm.usage import UnusableReplyError, estimate_input, estimate_tokens
-from wellread.llm.wire import Answer, Form, Problem, read_answer, request_body
+from wellread.llm.usage import estimate_input, estimate_tokens
+from wellread.llm.wire import (
+    Answer,
+    Form,
+    Problem,
+    optional_fields,
+    read_answer,
+    refused_fields,
+    request_body,
+)
 
 T = TypeVar("T")
 _BACKOFF_S = 0.5
 _BACKOFF_MOST_S = 60.0
-_MAX_BODY = 32_000_000
-_CONNECT_S = 30.0
 _REDRAWS = 2
 _REJECTED_EVERYONE = 20
 _FORBIDDEN_EVERYONE = 3
 _FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 
 
-@dataclass(slots=True)
-class _Course:
-    """How one request fares: attempts by kind, and the tokens that unusable replies took.
-
-    `until` is when it is given up, counted from the first time it was sent.
-    """
-
-    failures: int = 0
-    busy: int = 0
-    truncated: int = 0
-    until: float = 0.0
-    usage: Usage = field(default_factory=Usage)
-
-    @property
-    def wasted(self) -> bool:
-        """Whether unusable replies were paid for."""
-        return self.usage != Usage()
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange(Generic[T]):
-    """Where a request goes, and how its answer is read: ``read(status, Retry-After, body)``."""
-
-    path: str
-    read: Callable[[int, str, bytes], Answer[T] | Problem]
-
-
 class EndpointClient:
     """A `ChatModel` behind an `Endpoint`; an async context manager, used from one event loop.
 
-    `environment` stands in for ``os.environ``.
+    `environment` stands in for ``os.environ``. `warn` is told, once each, which settings the
+    server refuses and is asked without; by default that is a UserWarning.
     """
 
-    def __init__(self, endpoint: Endpoint, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        environment: Mapping[str, str] | None = None,
+        warn: Callable[[str], None] = warnings.warn,
+    ) -> None:
         self.endpoint = endpoint
         self._environment = environment
+        self._warn = warn
+        self._left_out: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
         self._limiter: Limiter | None = None
         asked = endpoint.structured_output
@@ -123,7 +114,6 @@ class EndpointClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=endpoint.timeout_s, sock_connect=_CONNECT_S),
             # A proxy named in the environment would read every prompt.
             trust_env=False,
             headers={"User-Agent": f"wellread/{__version__}", "Content-Type": "application/json"},
@@ -156,21 +146,37 @@ class EndpointClient:
         So the calls that a crash could lose, sent or answered but not kept, are never more than
         the slots.
         """
+        return await self._answered(request, keep, None)
+
+    async def stream(self, request: ChatRequest, tell: Callable[[str], None]) -> ChatReply:
+        """Answer one request, and tell each piece of its text as it comes.
+
+        Joined, the pieces end with the reply's text, and are no more than it but where a thought
+        could not be told from it. The request is sent again only as long as nothing was told.
+        A server that does not stream tells all at once. Raises as `reply` does; cancelled, it
+        hangs up.
+        """
+        return await self._answered(request, _keep_nothing, Told(tell))
+
+    async def _answered(
+        self,
+        request: ChatRequest,
+        keep: Callable[[ChatReply], Awaitable[None]],
+        told: Told | None,
+    ) -> ChatReply:
         limiter = self.limiter
-        course = _Course()
+        course = Course()
         guess = self._guess(request)
         forms = self._forms(request)
         form = next(forms)
-        body = request_body(self.endpoint, request, form)
-        exchange = _Exchange(
-            "/completions" if request.completion else "/chat/completions",
-            functools.partial(read_answer, request),
-        )
         redraws = self._redraws(request)
         while True:
+            left_out = self._left_out | course.left_out
+            streams = told is not None
+            body = request_body(self.endpoint, request, form, streams=streams, without=left_out)
             ticket = await limiter.acquire(guess)
             course.until = course.until or limiter.now() + self.endpoint.deadline_s
-            found = await self._exchange(exchange, body, ticket)
+            found = await self._exchange(self._exchange_of(request, told, course), body, ticket)
             if isinstance(found, Answer):
                 try:
                     reply = self._whole(found, course, form, guess)
@@ -178,21 +184,52 @@ class EndpointClient:
                 finally:
                     limiter.succeeded(ticket)
                 return reply
-            if found.reason == "bad_request" and (simpler := next(forms, None)):
-                form, body = simpler, request_body(self.endpoint, request, simpler)
-                continue
+            if told is not None and told.pieces:
+                raise course.broken_off(self.name, found, request, told.text)
+            if found.reason == "bad_request":
+                if self._leaves_out(found, course, optional_fields(request, streams=streams)):
+                    continue
+                if simpler := next(forms, None):
+                    form = simpler
+                    continue
             await limiter.sleep(self._wait_s(found, course, redraws, body))
+
+    def _exchange_of(
+        self, request: ChatRequest, told: Told | None, course: Course
+    ) -> Exchange[ChatReply]:
+        path = "/completions" if request.completion else "/chat/completions"
+        read = functools.partial(read_answer, request)
+        if told is None:
+            return Exchange(path, functools.partial(receive_whole, read))
+        receive = functools.partial(receive_stream, request, read, told)
+        return Exchange(path, receive, course.until - self.limiter.now())
+
+    def _leaves_out(self, refused: Problem, course: Course, optional: Mapping[str, object]) -> bool:
+        """Whether it may help to send the request again without some of its `optional` fields."""
+        sent = [name for name in optional if name not in self._left_out | course.left_out]
+        named = refused_fields(refused.message, sent)
+        if settings := [name for name in named if name in {"top_k", "seed"}]:
+            self._warn(
+                f"{self.name} refuses {' and '.join(settings)} and is asked without: "
+                f"{refused.message}"
+            )
+        if not named and "stream_options" in sent and not self._succeeded:
+            # Not every server says what it did not like.
+            named = ("stream_options",)
+        course.left_out.update(named)
+        return bool(named)
 
     async def embed_and_keep(
         self, request: EmbeddingRequest, keep: Callable[[EmbeddingReply], Awaitable[None]]
     ) -> EmbeddingReply:
         """Embed some texts in one call, as `reply_and_keep` answers a request."""
         limiter = self.limiter
-        course = _Course()
+        course = Course()
         limited = self.endpoint.tokens_per_minute is not None
         guess = sum(map(estimate_tokens, request.texts)) if limited else 0
         body = embedding_body(self.endpoint, request)
-        exchange = _Exchange("/embeddings", functools.partial(read_embeddings, request))
+        read = functools.partial(read_embeddings, request)
+        exchange = Exchange("/embeddings", functools.partial(receive_whole, read))
         while True:
             ticket = await limiter.acquire(guess)
             course.until = course.until or limiter.now() + self.endpoint.deadline_s
@@ -221,7 +258,7 @@ class EndpointClient:
         return estimate_input(request) + int(min(output, request.sampling.max_tokens))
 
     async def _exchange(
-        self, exchange: _Exchange[T], body: bytes, ticket: Ticket
+        self, exchange: Exchange[T], body: bytes, ticket: Ticket
     ) -> Answer[T] | Problem:
         """Send once; after a Problem tell the limiter, and give the slot back."""
         try:
@@ -239,41 +276,18 @@ class EndpointClient:
             self.limiter.succeeded(ticket)
         return found
 
-    async def _send(self, exchange: _Exchange[T], body: bytes) -> Answer[T] | Problem:
-        """One HTTP exchange; what goes wrong on the way is a Problem too."""
+    async def _send(self, exchange: Exchange[T], body: bytes) -> Answer[T] | Problem:
         if self._session is None:
             raise EndpointError(f"{self.name}: the client is not open; use 'async with'")
         key = self.endpoint.read_key(self._environment)
-        headers = {"Authorization": Secret(f"Bearer {key}")} if key else None
-        try:
-            async with self._session.post(
-                self.endpoint.base_url + exchange.path,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                answer = await _read_body(response)
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Problem("unreachable", "unreachable", f"no connection ({_said(error)})")
-        except TimeoutError:
-            waited = self.endpoint.timeout_s
-            return Problem("broken", "timeout", f"no whole reply in {waited:g} s")
-        except aiohttp.InvalidURL:
-            return Problem("fatal", "bad_url", "base_url is not an address")
-        except (aiohttp.ClientError, OSError) as error:
-            return Problem("broken", "disconnected", f"the connection broke ({_said(error)})")
-        if answer is None:
-            return Problem("unusable", "malformed", f"a reply of over {_MAX_BODY:,} bytes")
-        return exchange.read(status, retry_after, _without(key, answer))
+        return await send(self._session, self.endpoint, exchange, body, key)
 
-    def _whole(
-        self, found: Answer[ChatReply], course: _Course, form: Form, guess: int
-    ) -> ChatReply:
+    def _whole(self, found: Answer[ChatReply], course: Course, form: Form, guess: int) -> ChatReply:
         """Note what a success teaches, and add what the failed attempts cost."""
         reply = found.reply
         if form != self._form or not self._form_works:
             self._form, self._form_works = form, True
+        self._left_out |= course.left_out
         self._succeeded = True
         self._rejected = self._forbidden = 0
         if self.endpoint.tokens_per_minute is not None:
@@ -282,7 +296,7 @@ class EndpointClient:
             self.limiter.correct(guess, tokens)
         return replace(reply, usage=reply.usage + course.usage) if course.wasted else reply
 
-    def _wait_s(self, problem: Problem, course: _Course, redraws: int, body: bytes) -> float:
+    def _wait_s(self, problem: Problem, course: Course, redraws: int, body: bytes) -> float:
         """Seconds until the request goes again; raises where it may not."""
         course.usage += problem.usage
         match problem.trouble:
@@ -297,16 +311,16 @@ class EndpointClient:
                 seconds = 0.0
             case _:
                 self._note_rejection(problem)
-                raise self._failure(problem, course)
+                raise course.failure(self.name, problem)
         if self.limiter.now() + seconds > course.until:
-            raise self._failure(problem, course)
+            raise course.failure(self.name, problem)
         return seconds
 
     def _redraws(self, request: ChatRequest) -> int:
         """How often a reply that was cut off is drawn again: never where it would be the same."""
         return min(_REDRAWS, self.endpoint.max_retries) if request.sampling.temperature else 0
 
-    def _wait_as_told(self, problem: Problem, course: _Course, body: bytes) -> float:
+    def _wait_as_told(self, problem: Problem, course: Course, body: bytes) -> float:
         told = problem.retry_after_s
         if told is None:
             return _backoff_s(course.busy, body)
@@ -352,54 +366,9 @@ class EndpointClient:
         self.limiter.end(error)
         raise error
 
-    def _failure(self, problem: Problem, course: _Course) -> ModelError:
-        message = f"{self.name}: {problem.message}"
-        if course.wasted or problem.trouble in {"unusable", "truncated"}:
-            return UnusableReplyError(
-                message, reason=problem.reason, usage=course.usage, hint=problem.hint
-            )
-        return ModelError(message, reason=problem.reason, hint=problem.hint)
-
 
 async def _keep_nothing(reply: ChatReply) -> None:
     """For callers without a journal."""
-
-
-async def _read_body(response: aiohttp.ClientResponse) -> bytes | None:
-    """The whole body, or None where it is larger than any reply."""
-    if response.content_length is not None:
-        return await response.read() if response.content_length <= _MAX_BODY else None
-    pieces, size = [], 0
-    async for piece in response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > _MAX_BODY:
-            return None
-    return b"".join(pieces)
-
-
-def _without(key: str | None, body: bytes) -> bytes:
-    """`body` without the key: some servers repeat the one they refuse."""
-    for spelling in _spellings(key) if key else ():
-        if spelling in body:
-            body = body.replace(spelling, b"[key]")
-    return body
-
-
-@lru_cache(maxsize=16)
-def _spellings(key: str) -> tuple[bytes, ...]:
-    """The key as it is, as JSON writes it, and as an address writes it; the longest first."""
-    plain = str(key)
-    written = orjson.dumps(plain).decode()[1:-1]
-    forms = {plain, written, written.replace("/", "\\/"), quote(plain, safe=""), quote(plain)}
-    return tuple(form.encode() for form in sorted(forms, key=lambda form: (-len(form), form)))
-
-
-def _said(error: Exception) -> str:
-    """A connection error in one line; aiohttp's own text of some errors holds the headers."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return type(error).__name__
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _backoff_s(attempt: int, body: bytes) -> float:

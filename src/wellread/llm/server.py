@@ -5,11 +5,10 @@
 It speaks ``/v1/chat/completions``, ``/v1/completions``, ``/v1/embeddings`` and ``/v1/models``;
 ``/stats`` tells what it was asked. Replies come from `answer`, a function of the request; by
 default text, or JSON that fits the request's schema, which follows from the request alone.
-Embeddings are hashed words.
+Embeddings are hashed words. What is asked with ``"stream": true`` is streamed (server_stream.py).
 
-Faults follow from (seed, request, how often it came before), so that they are the same in each run
-and in any order. The protocol is parsed by hand, a request at a time on each connection: at some
-thousand requests a second it must not be what is measured.
+It fails as server_faults.py draws. The protocol is parsed by hand, a request at a time on each
+connection: at some thousand requests a second it must not be what is measured.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ from typing import Any, Self
 
 import orjson
 
+from wellread.llm.server_faults import FAULTS, Faults
+from wellread.llm.server_stream import Pump, Streaming, events
 from wellread.llm.usage import estimate_tokens
 
 Answer = Callable[[Mapping[str, Any]], str]
@@ -40,68 +41,20 @@ EMBEDDING_SIZE = 64
 _REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """What goes wrong, as shares of all requests that add up to at most 1.
-
-    `rate_malformed` answers with half a JSON body, `rate_cut` with a whole one whose text is cut
-    to two thirds, `rate_drop` closes the connection amid the body, `rate_timeout` never answers.
-    `refuse_s` refuses everyone with 429 for so long after the first request. `faulty_attempts`
-    is how often the same request may meet a fault before it is let through.
-    """
-
-    seed: int = 0
-    rate_429: float = 0.0
-    retry_after_s: float | None = None
-    rate_500: float = 0.0
-    rate_503: float = 0.0
-    rate_drop: float = 0.0
-    rate_timeout: float = 0.0
-    rate_malformed: float = 0.0
-    rate_cut: float = 0.0
-    rate_empty: float = 0.0
-    rate_length: float = 0.0
-    rate_wrong_type: float = 0.0
-    refuse_s: float = 0.0
-    faulty_attempts: int = 8
-
-    def of(self, body: bytes, attempt: int) -> str:
-        """The fault that the request with `body` meets at its `attempt` (from 0), or ""."""
-        if attempt >= self.faulty_attempts:
-            return ""
-        salt = self.seed.to_bytes(8, "big") + attempt.to_bytes(8, "big")
-        digest = hashlib.blake2b(body, digest_size=8, key=salt).digest()
-        drawn = int.from_bytes(digest, "big") / 2.0**64
-        for name in _FAULTS:
-            drawn -= getattr(self, f"rate_{name}")
-            if drawn < 0.0:
-                return name
-        return ""
-
-
-_FAULTS = (
-    "429",
-    "500",
-    "503",
-    "drop",
-    "timeout",
-    "malformed",
-    "cut",
-    "empty",
-    "length",
-    "wrong_type",
-)
-
-
 @dataclass(slots=True)
 class Stats:
-    """What the server was asked: requests by the text of their last message, and by fault."""
+    """What the server was asked: requests by the text of their last message, and by fault.
+
+    `hung_up` counts the streams that were not heard to their end.
+    """
 
     requests: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
     by_fault: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
+    hung_up: int = 0
+    connections: int = 0
     arrivals: list[float] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -111,6 +64,8 @@ class Stats:
             "distinct": len(self.by_key),
             "by_fault": dict(self.by_fault),
             "most_in_flight": self.most_in_flight,
+            "hung_up": self.hung_up,
+            "connections": self.connections,
         }
 
 
@@ -119,8 +74,10 @@ class LoopbackServer:
     """The server; ``async with`` serves on the running loop, ``with`` on a thread of its own.
 
     `key` is the key it wants, "" for any; the one it refuses is repeated in the answer, as some
-    servers do. `refuse_schema` answers 400 where a request asks for json_schema. `stats` is what
-    came in; `arrivals` in it are times on the loop's clock, kept where `keep_arrivals` is on.
+    servers do. `refuse_schema` answers 400 where a request asks for json_schema, `refuse_fields`
+    where it has one of these fields. `streaming` is how it streams; None ignores the wish. `stats`
+    is what came in; `arrivals` in it are times on the loop's clock, kept where `keep_arrivals` is
+    on.
     """
 
     answer: Answer | None = None
@@ -129,6 +86,8 @@ class LoopbackServer:
     key: str = ""
     models: tuple[str, ...] = ()
     refuse_schema: bool = False
+    refuse_fields: tuple[str, ...] = ()
+    streaming: Streaming | None = field(default_factory=Streaming)
     keep_arrivals: bool = False
     count_usage: bool = True
     port: int = 0
@@ -150,6 +109,10 @@ class LoopbackServer:
         """Status and body where a request is refused for what it says; a subclass may say more."""
         if self.refuse_schema and b'"json_schema"' in body:
             return 400, _error("response_format json_schema is not supported")
+        if self.refuse_fields:
+            given = orjson.loads(body)
+            if refused := [name for name in self.refuse_fields if name in given]:
+                return 400, _error(f"Unrecognized request arguments supplied: {', '.join(refused)}")
         if self.models and (name := orjson.loads(body).get("model")) not in self.models:
             return 404, _error(f"The model `{name}` does not exist")
         return None
@@ -219,6 +182,7 @@ class _Connection(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
             self._server._connections.add(transport)
+            self._server.stats.connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._transport:
@@ -312,19 +276,34 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, body: bytes, fault: str, write: _Write) -> None:
         try:
-            written = write(orjson.loads(body), fault)
+            request = orjson.loads(body)
+            written = write(request, fault)
         except Exception as error:  # noqa: BLE001 a broken script is the client's 500, not a hang
             self._send(500, _error(f"the script failed: {error!r}"))
+            return
+        if request.get("stream") and self._server.streaming and fault != "wrong_type":
+            self._stream(request, written, fault)
             return
         reply = orjson.dumps(written)
         if fault == "malformed":
             self._send(200, reply[: len(reply) // 2])
         elif fault == "drop":
             self._drop(reply)
+        elif fault == "error":
+            self._send(200, _error("the model has crashed", 500))
         elif fault == "wrong_type":
             self._send(200, b"<html><body>Gateway</body></html>", kind="text/html")
         else:
             self._send(200, reply)
+
+    def _stream(self, request: Mapping[str, Any], completion: dict[str, Any], fault: str) -> None:
+        asked = request.get("stream_options") or {}
+        parts = list(events(completion, fault, wants_usage=bool(asked.get("include_usage"))))
+        pump = Pump(self._loop, lambda: self._transport, self._left)
+        pump.start(parts, self._server.streaming or Streaming(), drops=fault == "drop")
+
+    def _left(self) -> None:
+        self._server.stats.hung_up += 1
 
     def _completion(self, request: Mapping[str, Any], fault: str, *, chat: bool) -> dict[str, Any]:
         text = (self._server.answer or default_answer)(request)
@@ -402,8 +381,9 @@ def hashed_vector(text: str, size: int) -> list[float]:
     return vector
 
 
-def _error(message: str) -> bytes:
-    return orjson.dumps({"error": {"message": message, "type": "error"}})
+def _error(message: str, code: int | None = None) -> bytes:
+    more = {} if code is None else {"code": code}
+    return orjson.dumps({"error": {"message": message, "type": "error", **more}})
 
 
 def last_text(request: Mapping[str, Any]) -> str:
@@ -483,11 +463,12 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each reply")
+    parser.add_argument("--piece", type=float, default=0.0, help="seconds between streamed words")
     parser.add_argument("--key", default="", help="the key to ask for; any where empty")
     parser.add_argument("--seed", type=int, default=0, help="of the faults")
     parser.add_argument("--retry-after", type=float, help="seconds, sent with each 429")
     parser.add_argument("--refuse", type=float, default=0.0, help="seconds of 429 for everyone")
-    for name in _FAULTS:
+    for name in FAULTS:
         option = f"--rate-{name.replace('_', '-')}"
         parser.add_argument(option, type=float, default=0.0, help="share of requests (0 to 1)")
     given = parser.parse_args()
@@ -495,9 +476,15 @@ def main() -> None:
         seed=given.seed,
         retry_after_s=given.retry_after,
         refuse_s=given.refuse,
-        **{f"rate_{name}": getattr(given, f"rate_{name}") for name in _FAULTS},
+        **{f"rate_{name}": getattr(given, f"rate_{name}") for name in FAULTS},
     )
-    server = LoopbackServer(faults=faults, latency_s=given.latency, key=given.key, port=given.port)
+    server = LoopbackServer(
+        faults=faults,
+        latency_s=given.latency,
+        streaming=Streaming(piece_s=given.piece),
+        key=given.key,
+        port=given.port,
+    )
     try:
         asyncio.run(_serve_forever(server))
     except KeyboardInterrupt:

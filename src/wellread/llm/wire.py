@@ -3,6 +3,8 @@
     ChatRequest --request_body--> bytes ==HTTP==> (status, bytes) --read_answer--> Answer
                                                                                └─> Problem
 
+What a server streams is read by streaming.py, with the same end.
+
 A `Problem` says what kind of trouble it is, and so what may be done about it:
 
     busy        429, 503, 529: wait as long as the server says, then again
@@ -22,7 +24,7 @@ import email.utils
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -48,8 +50,10 @@ Trouble = Literal[
 
 T = TypeVar("T")
 MAX_STOPS = 4
+# Fields that not every server knows. Without `stream` a reply comes whole.
+OPTIONAL = ("stream_options", "top_k", "seed", "stream")
 _EXCERPT = 300
-_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _THOUGHT_END = re.compile(r"</think(?:ing)?>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NO_CREDIT = re.compile(
@@ -77,10 +81,18 @@ class Answer(Generic[T]):
     reply: T
 
 
-def request_body(endpoint: Endpoint, request: ChatRequest, form: Form) -> bytes:
+def request_body(
+    endpoint: Endpoint,
+    request: ChatRequest,
+    form: Form,
+    *,
+    streams: bool = False,
+    without: Collection[str] = (),
+) -> bytes:
     """The JSON of one request; `form` is how a schema is asked for.
 
-    Raises ModelError where the text is no Unicode (lone surrogates).
+    `without` names the `OPTIONAL` fields that the server refuses. Raises ModelError where the text
+    is no Unicode (lone surrogates).
     """
     sampling = request.sampling
     body: dict[str, Any] = {"model": endpoint.model}
@@ -95,12 +107,39 @@ def request_body(endpoint: Endpoint, request: ChatRequest, form: Form) -> bytes:
         body["stop"] = list(sampling.stop[:MAX_STOPS])
     if request.schema is not None and form != "none":
         body["response_format"] = _response_format(request.schema, form)
+    optional = optional_fields(request, streams=streams)
+    # A server refuses options of a stream where there is none.
+    dropped = {*without, "stream_options"} if "stream" in without else without
+    body |= {name: value for name, value in optional.items() if name not in dropped}
     for name, value in endpoint.extra_body.items():
         if value is None:
             body.pop(name, None)
         else:
             body[name] = value
     return encode(body)
+
+
+def optional_fields(request: ChatRequest, *, streams: bool) -> dict[str, Any]:
+    """What of a request not every server knows."""
+    fields: dict[str, Any] = {}
+    if streams:
+        fields |= {"stream": True, "stream_options": {"include_usage": True}}
+    if request.sampling.top_k:
+        fields["top_k"] = request.sampling.top_k
+    if request.sampling.seed is not None:
+        fields["seed"] = request.sampling.seed
+    return fields
+
+
+def refused_fields(said: str, sent: Collection[str]) -> tuple[str, ...]:
+    """The optional fields among `sent` that a refusal names.
+
+    >>> refused_fields("Unrecognized request argument supplied: top_k", ["seed", "top_k"])
+    ('top_k',)
+    """
+    named = [name for name in OPTIONAL if name in sent and re.search(rf"\b{name}\b", said)]
+    # Who refuses the options of a stream mostly names the stream as well.
+    return tuple(named[:-1] if len(named) > 1 and named[-1] == "stream" else named)
 
 
 def encode(value: Any) -> bytes:
@@ -129,22 +168,28 @@ def read_answer(
         return Problem("broken", "malformed", f"not JSON: {excerpt(body)!r}")
     if not isinstance(answer, dict):
         return Problem("broken", "malformed", f"not a JSON object: {excerpt(body)!r}")
-    usage, estimated = _usage(answer.get("usage"), request, answer)
     choices = answer.get("choices")
+    written = str(choices) if choices else ""
+    usage, estimated = counted_usage(answer.get("usage"), request, written)
     if isinstance(choices, Sequence) and choices and isinstance(choices[0], dict):
         return _choice(choices[0], usage, estimated, partial=request.partial)
-    return _without_choice(answer, retry_after, body, usage, now)
+    return told_error(answer, retry_after, body, now) or Problem(
+        "unusable", "no_choices", f"no choices in {excerpt(body)!r}", usage
+    )
 
 
-def _without_choice(
-    answer: Mapping[str, Any], retry_after: str, body: bytes, usage: Usage, now: float | None
-) -> Problem:
-    """Some gateways put the error of the server behind them into an answer of status 200."""
-    error = answer.get("error")
+def told_error(
+    answer: Mapping[str, Any], retry_after: str, body: bytes, now: float | None = None
+) -> Problem | None:
+    """The error with a status of its own that is put into an answer of status 200, if there is one.
+
+    Gateways do so with the error of the server behind them, and whoever streams has no other way.
+    """
+    error = answer.get("error", answer)
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, int) and 400 <= code < 600:
         return refusal(code, retry_after, body, now)
-    return Problem("unusable", "no_choices", f"no choices in {excerpt(body)!r}", usage)
+    return None
 
 
 def _choice(
@@ -153,23 +198,30 @@ def _choice(
     message = choice.get("message")
     source = message if isinstance(message, Mapping) else choice
     content = source.get("content") if source is message else source.get("text")
-    finish = choice.get("finish_reason") or "stop"
-    if finish == "length" and not partial:
+    text = strip_thought(content) if isinstance(content, str) else ""
+    finish = str(choice.get("finish_reason") or "stop")
+    reply = ChatReply(text, finish, usage, estimated)
+    return weigh(reply, str(source.get("refusal") or ""), partial=partial)
+
+
+def weigh(reply: ChatReply, declined: str, *, partial: bool) -> Answer[ChatReply] | Problem:
+    """A reply as an answer, or why it is none; `declined` is how the model refused, or ""."""
+    usage = reply.usage
+    if reply.finish_reason == "length" and not partial:
         return Problem(
             "truncated",
             "truncated",
             f"the reply was cut off at max_tokens after {usage.output_tokens:,} tokens",
             usage,
         )
-    if finish == "content_filter":
+    if reply.finish_reason == "content_filter":
         return Problem("rejected", "content_filter", "stopped by the content filter", usage)
-    if source.get("refusal"):
-        said = excerpt(str(source["refusal"]).encode("utf-8", "replace"))
+    if declined:
+        said = excerpt(declined.encode("utf-8", "replace"))
         return Problem("rejected", "refused", f"the model declined: {said!r}", usage)
-    text = strip_thought(content) if isinstance(content, str) else ""
-    if not text.strip():
+    if not reply.text.strip():
         return Problem("unusable", "empty", "the reply holds no text", usage)
-    return Answer(ChatReply(text, str(finish), usage, estimated))
+    return Answer(reply)
 
 
 def strip_thought(text: str) -> str:
@@ -180,25 +232,29 @@ def strip_thought(text: str) -> str:
     >>> strip_thought("The template opened the thought.</think>Yes.")
     'Yes.'
     """
-    if "think" not in text or not (end := _THOUGHT_END.search(text)):
-        return _THOUGHT.sub("", text, count=1) if text.lstrip().startswith("<think") else text
     if match := _THOUGHT.match(text):
         return text[match.end() :].lstrip()
-    before = text[: end.start()]
+    return text[thought_before(text) :]
+
+
+def thought_before(text: str) -> int:
+    """How many characters at the beginning are a thought of which only the end is marked."""
+    end = _THOUGHT_END.search(text)
     # A closing tag in the middle of a reply about such tags is text.
-    return text if "<think" in before else text[end.end() :].lstrip()
+    if not end or "<think" in text[: end.start()]:
+        return 0
+    return len(text) - len(text[end.end() :].lstrip())
 
 
-def _usage(counted: Any, request: ChatRequest, answer: Mapping[str, Any]) -> tuple[Usage, bool]:
-    """The server's count, or our estimate and True."""
+def counted_usage(counted: Any, request: ChatRequest, written: str) -> tuple[Usage, bool]:
+    """The server's count, or our estimate of a reply `written` and True."""
     if isinstance(counted, Mapping):
-        read, written = counted.get("prompt_tokens"), counted.get("completion_tokens")
-        if isinstance(read, int) and isinstance(written, int) and read >= 0 and written >= 0:
-            return Usage(read, written), False
-    choices = answer.get("choices")
-    if not choices:
+        read, made = counted.get("prompt_tokens"), counted.get("completion_tokens")
+        if isinstance(read, int) and isinstance(made, int) and read >= 0 and made >= 0:
+            return Usage(read, made), False
+    if not written:
         return Usage(), False
-    return Usage(estimate_input(request), estimate_tokens(str(choices))), True
+    return Usage(estimate_input(request), estimate_tokens(written)), True
 
 
 def refusal(status: int, retry_after: str, body: bytes, now: float | None = None) -> Problem:

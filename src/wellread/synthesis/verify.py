@@ -70,8 +70,8 @@ def _wording_problem(pair: RagPair, brief: RagBrief) -> str:
     for text in (pair.thought_process, pair.answer):
         if problem := answer_problem(text):
             return problem
-    source = _folded(brief.chunk.text)
-    if pair.evidence and not any(_folded(quote) in source for quote in pair.evidence):
+    source, quotes = _folded(brief.chunk.text), [_folded(quote) for quote in pair.evidence]
+    if quotes and not any(quote and quote in source for quote in quotes):
         return "quotes_not_in_source"
     return ""
 

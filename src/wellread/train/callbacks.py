@@ -23,6 +23,7 @@ from wellread.train.evaluate import Evaluation, Evaluator
 from wellread.train.metrics import StepLog, Tracker
 from wellread.train.processes import Processes
 from wellread.train.samples import Sampler
+from wellread.train.stopping import Stopping, stopped
 from wellread.train.trainer import SftTrainer
 
 
@@ -36,6 +37,14 @@ class Rhythm:
     save: int
     sample: int
     evaluate_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was done already at the step that a run goes on from."""
+
+    evaluated: bool = False
+    sampled: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +81,8 @@ class Watcher(TrainerCallback):
         outputs: Outputs,
         evaluator: Evaluator | None,
         sampler: Sampler | None,
+        stopping: Stopping,
+        seen: Seen,
     ) -> None:
         self._trainer = trainer
         self._batches = batches
@@ -80,6 +91,8 @@ class Watcher(TrainerCallback):
         self._outputs = outputs
         self._evaluator = evaluator
         self._sampler = sampler
+        self._stopping = stopping
+        self._seen = seen
         self._waiting: list[_Step] = []
         self._clock = time.perf_counter()
         self.tokens = 0
@@ -88,28 +101,50 @@ class Watcher(TrainerCallback):
         self.last_loss = math.nan
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Evaluate what the run starts from."""
-        if state.global_step == 0 and self._rhythm.evaluate_first:
-            self._evaluate(0)
+        """Evaluate what the run starts from, or what it stopped before."""
+        step = int(state.global_step)
+        evaluating, sampling = self._due_at(step)
+        self._look(
+            step,
+            evaluating=evaluating and not self._seen.evaluated,
+            sampling=sampling and not self._seen.sampled,
+        )
+        if number := self._stopping():
+            raise stopped(number, step)
         self._clock = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Note the step; then whatever is due after it."""
+        """Note the step; then whatever is due after it, unless the run stops here."""
         step = int(state.global_step)
         self._note(step)
         saving = self._due(self._rhythm.save, step) and step < self._rhythm.steps
-        evaluating = self._due(self._rhythm.evaluate, step) or step == self._rhythm.steps
-        sampling = self._due(self._rhythm.sample, step) or step == self._rhythm.steps
-        if saving or evaluating or sampling or step % self._rhythm.log == 0:
+        evaluating, sampling = self._due_at(step)
+        stopping = self._stopping()
+        if stopping or saving or evaluating or sampling or step % self._rhythm.log == 0:
             self._fetch()
-        if evaluating:
-            self._evaluate(step)
-        if sampling:
-            self._sample(step)
-        control.should_save = saving
+        if not stopping:
+            self._look(step, evaluating=evaluating, sampling=sampling)
+            stopping = self._stopping() if evaluating or sampling else 0
+        control.should_save = saving or stopping > 0
+        if stopping:
+            control.should_training_stop = True
         self._outputs.bar.advance()
         if saving or evaluating or sampling:
             self._clock = time.perf_counter()  # what was not training is not counted as such
+
+    def _due_at(self, step: int) -> tuple[bool, bool]:
+        """Whether to evaluate and to sample at a step, 0 being before the first."""
+        rhythm = self._rhythm
+        if step == 0:
+            return rhythm.evaluate_first, False
+        last = step == rhythm.steps
+        return self._due(rhythm.evaluate, step) or last, self._due(rhythm.sample, step) or last
+
+    def _look(self, step: int, *, evaluating: bool, sampling: bool) -> None:
+        if evaluating and not self._evaluate(step):
+            return
+        if sampling:
+            self._sample(step)
 
     def _due(self, every: int, step: int) -> bool:
         return every > 0 and step % every == 0
@@ -178,11 +213,15 @@ class Watcher(TrainerCallback):
             hint="lower --learning-rate, keep --grad-clip 1, or look at these conversations",
         )
 
-    def _evaluate(self, step: int) -> None:
+    def _evaluate(self, step: int) -> bool:
+        """Evaluate to the end; false where the run stops meanwhile."""
         if self._evaluator is None:
-            return
-        found: Evaluation = self._evaluator(self._trainer.model)
+            return True
+        found: Evaluation | None = self._evaluator(self._trainer.model)
+        if found is None:
+            return False
         self._write([{"step": step, **{f"val_{k}": v for k, v in asdict(found).items()}}])
+        return True
 
     def _write(self, records: list[dict[str, Any]]) -> None:
         if self._outputs.metrics:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,18 +34,28 @@ class Evaluator:
         count: int,
         loss: TokenLoss,
         processes: Processes,
+        stopping: Callable[[], int],
     ) -> None:
         self._batches = batches
         self._count = count
         self._loss = loss
         self._processes = processes
+        self._stopping = stopping
 
-    def __call__(self, model: nn.Module) -> Evaluation:
-        """Mean loss of all learned tokens; neither weights nor randomness move."""
+    def __call__(self, model: nn.Module) -> Evaluation | None:
+        """Mean loss of all learned tokens; neither weights nor randomness move.
+
+        None where the run stops meanwhile: processes ask for that before each of their batches.
+        """
         device = self._processes.device
         total = torch.zeros(2, dtype=torch.float64, device=device)
         with evaluating(model):
-            for index in range(self._processes.rank, self._count, self._processes.count):
+            for start in range(0, self._count, self._processes.count):
+                if self._stopping():
+                    return None
+                index = start + self._processes.rank
+                if index >= self._count:
+                    continue
                 batch = {name: t.to(device) for name, t in self._batches[index].items()}
                 total[0] += self._loss(model, batch)
                 total[1] += (batch["labels"] != IGNORED).sum()

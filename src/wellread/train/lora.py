@@ -10,18 +10,16 @@ so that an adapter there would be trained on nothing and then change the answers
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
 
 from peft import LoraConfig, PeftModel, get_peft_model
-from pydantic import Field
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from wellread.config import Settings
 from wellread.errors import InputError
 from wellread.train.models import seeded
 from wellread.train.quiet import quiet
+from wellread.train.settings import LoraSettings
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _GATED = ("gate_proj", "up_proj", "down_proj")
@@ -52,19 +50,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What a fused kernel of a mixer reads past the layer.
 _READ_PAST = ("out_proj", "conv1d", "x_proj", "dt_proj")
-
-
-class LoraSettings(Settings):
-    """An adapter: how large, and on which layers."""
-
-    rank: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Columns of the two small matrices; more learn more and cost more."""
-    alpha: Annotated[float, Field(gt=0)] = 32.0
-    """The adapter's output is multiplied with alpha / rank."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the adapter's inputs left out in training."""
-    targets: Literal["auto"] | tuple[str, ...] = "auto"
-    """Ends of the paths of layers; ``auto`` takes the list for the model's family."""
 
 
 def add_lora(

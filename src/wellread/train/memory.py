@@ -1,4 +1,17 @@
-"""Memory of a run: an estimate before it starts, and words where it was not enough."""
+"""Memory of a run: an estimate before it starts, and words where it was not enough.
+
+How much a forward pass keeps for the backward pass differs by family, attention kernel, dropout,
+precision and adapter, so it is measured: rows of at most 512 tokens go through the model, what
+autograd saves is counted, and that is scaled to the rows of a batch and their width. What is
+foretold is
+
+    weights + gradients and two moments of Adam + kept activations + logits three times over
+
+and with gradient checkpointing, in place of the last two, what flows between layers and the larger
+of the logits and what one layer keeps.
+
+On a CPU the program itself, its libraries and buffers, come on top (about 0.4 GiB).
+"""
 
 from __future__ import annotations
 
@@ -7,16 +20,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wellread.errors import TrainingError
+from wellread.train.data import Packing
 from wellread.train.settings import TrainSettings
 
 _FLOAT32 = 4
-# Of a layer, in multiples of what flows between layers: what its backward pass needs (Korthikanti
-# et al. 2022 count 34 bytes a value with attention that keeps no scores, at two bytes each).
-_KEPT_PER_LAYER = 17
-_KEPT_CHECKPOINTED = 1
+# Longest row that is measured; a multiple of what recurrent layers compute at a time.
+_PROBED_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +45,91 @@ class Memory:
         return self.weights + self.training + self.activations
 
 
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The largest batch of a run; a share `learned` of its positions has logits."""
+
+    rows: int
+    width: int
+    learned: float
+    packing: Packing
+
+
 def estimate(
-    model: nn.Module, settings: TrainSettings, *, cells: int, learned: float, bytes_per_value: int
+    model: nn.Module, settings: TrainSettings, batch: Largest, *, bfloat16: bool
 ) -> Memory:
-    """Memory for batches of `cells` positions, a share `learned` of which have logits."""
+    """Memory for steps of such batches; a few rows go forward through the model."""
     held = sum(p.numel() * p.element_size() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     config = model.config.get_text_config()
-    kept = _KEPT_CHECKPOINTED if settings.gradient_checkpointing else _KEPT_PER_LAYER
-    stream = cells * int(config.hidden_size) * bytes_per_value
-    layers = kept * int(config.num_hidden_layers) + _KEPT_PER_LAYER
-    logits = 3 * _FLOAT32 * cells * (1.0 if settings.compile else learned) * config.vocab_size
-    return Memory(held, 3 * _FLOAT32 * trained, int(stream * layers + logits))
+    layers, cells = int(config.num_hidden_layers), batch.rows * batch.width
+    share = 1.0 if settings.compile or not settings.use_loss_mask else batch.learned
+    logits = 3 * _FLOAT32 * cells * share * config.vocab_size
+    once, row = _kept(model, batch, bfloat16=bfloat16)
+    kept = once + batch.rows * row
+    if settings.gradient_checkpointing:
+        between = cells * int(config.hidden_size) * next(model.parameters()).element_size()
+        activations = between * layers + max(logits, kept / layers)
+    else:
+        activations = kept + logits
+    return Memory(held, 3 * _FLOAT32 * trained, int(activations))
+
+
+def _kept(model: nn.Module, batch: Largest, *, bfloat16: bool) -> tuple[float, float]:
+    """Bytes kept for the backward pass: once, and for each row of a batch."""
+
+    def probed(rows: int, width: int) -> int:
+        return _saved_bytes(model, rows, width, packed=batch.packing == "packed", bfloat16=bfloat16)
+
+    near = min(batch.width, _PROBED_TOKENS)
+    one, two = probed(1, near), probed(2, near)
+    once, row = max(0.0, 2 * one - two), float(two - one)
+    if near < batch.width:
+        # Attention may keep a square of scores or a mask: row = a * near + square * near ** 2.
+        half = probed(1, near // 2) - once
+        square = max(0.0, (row - 2 * half) * 2 / near**2)
+        row = (row / near - square * near) * batch.width + square * batch.width**2
+    return once, row
+
+
+def _saved_bytes(model: nn.Module, rows: int, width: int, *, packed: bool, bfloat16: bool) -> int:
+    """What autograd keeps of a forward pass in training, weights and buffers left out."""
+    ids_BT = torch.zeros((rows, width), dtype=torch.long, device=next(model.parameters()).device)
+    inputs = {"input_ids": ids_BT}
+    if packed:  # two conversations, as one alone may go another way
+        inputs["position_ids"] = (torch.arange(width) % -(-width // 2)).expand(rows, -1).to(ids_BT)
+    held = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in held:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with (
+        _training(model, ids_BT.device),
+        torch.autocast(ids_BT.device.type, torch.bfloat16, enabled=bfloat16),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        output = model(**inputs, use_cache=False)  # holds what is saved until it is counted
+        saved = sum(sizes.values())
+    del output
+    return saved
+
+
+@contextmanager
+def _training(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """With dropout and gradients; modes and randomness are put back."""
+    modes = [(module, module.training) for module in model.modules()]
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices), torch.enable_grad():
+            model.train()
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 @contextmanager

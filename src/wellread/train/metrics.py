@@ -59,6 +59,11 @@ def _until(path: Path, step: int) -> list[dict[str, Any]]:
     return kept
 
 
+def is_noted(path: Path, step: int, name: str = "step") -> bool:
+    """Whether a line of `step` holds a value of that name."""
+    return any(line["step"] == step and name in line for line in _until(path, step))
+
+
 def read_evaluations(folder: Path) -> Iterator[dict[str, Any]]:
     """The evaluations of a run so far, in order."""
     file = folder / METRICS

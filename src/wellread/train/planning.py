@@ -15,7 +15,7 @@ from torch import nn
 from wellread.errors import InputError
 from wellread.train.data import Layout, Packing, Schedule, row_tokens
 from wellread.train.isolation import measure_leak, packing_leak, packs_safely
-from wellread.train.memory import Memory, estimate
+from wellread.train.memory import Largest, Memory, estimate
 from wellread.train.prepared import Prepared, lengths_of
 from wellread.train.settings import TrainSettings
 
@@ -26,7 +26,10 @@ _ALONE_BFLOAT16 = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """The size of a run; `reason` says why rows are laid as they are."""
+    """The size of a run; `reason` says why rows are laid as they are.
+
+    `memory` is foretold by `plan_sft` alone, as it takes a few forward passes.
+    """
 
     parameters: int
     trained_parameters: int
@@ -42,7 +45,7 @@ class TrainPlan:
     processes: int
     steps: int
     epochs: float
-    memory: Memory
+    memory: Memory | None = None
 
     @property
     def rows_per_step(self) -> int:
@@ -117,7 +120,6 @@ def plan_run(
     *,
     reason: str,
     processes: int,
-    bytes_per_value: int,
 ) -> TrainPlan:
     """Count the steps of a run."""
     lengths = lengths_of(dataset.train)
@@ -127,7 +129,6 @@ def plan_run(
     wanted = math.ceil(settings.num_epochs * schedule.batches_per_epoch)
     steps = settings.max_iters or max(1, math.ceil(wanted / (accumulation * processes)))
     batches = steps * accumulation * processes if settings.max_iters else wanted
-    cells = min(layout.batch_rows, schedule.rows) * layout.row_tokens
     return TrainPlan(
         parameters=sum(p.numel() for p in model.parameters()),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -143,14 +144,27 @@ def plan_run(
         processes=processes,
         steps=steps,
         epochs=batches / schedule.batches_per_epoch,
-        memory=estimate(
-            model,
-            settings,
-            cells=cells,
-            learned=_learned_share(dataset) if settings.use_loss_mask else 1.0,
-            bytes_per_value=bytes_per_value,
-        ),
     )
+
+
+def foretell_memory(
+    settings: TrainSettings,
+    dataset: Prepared,
+    model: nn.Module,
+    layout: Layout,
+    schedule: Schedule,
+    *,
+    bfloat16: bool,
+) -> Memory:
+    """Memory of a run on one device, about."""
+    longest = int(lengths_of(dataset.train).max())
+    batch = Largest(
+        rows=min(layout.batch_rows, schedule.rows),
+        width=layout.row_tokens if layout.packing == "packed" else longest,
+        learned=_learned_share(dataset),
+        packing=layout.packing,
+    )
+    return estimate(model, settings, batch, bfloat16=bfloat16)
 
 
 def _accumulation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, distributed
@@ -19,6 +19,8 @@ class Processes:
     rank: int
     count: int
     device: torch.device
+    group: Any = None
+    """Where tensors of the CPU are exchanged; None is the default group."""
 
     @property
     def first(self) -> bool:
@@ -44,6 +46,14 @@ class Processes:
             distributed.all_reduce(values)
         return values
 
+    def largest(self, value: int) -> int:
+        """The largest that any process gave, told without waiting for the device."""
+        if self.count == 1:
+            return value
+        told = torch.tensor([value])
+        distributed.all_reduce(told, distributed.ReduceOp.MAX, group=self.group)
+        return int(told)
+
 
 def join_processes(device: Literal["auto", "cpu", "cuda"]) -> Processes:
     """Find the others, told by the environment that torchrun sets."""
@@ -51,7 +61,9 @@ def join_processes(device: Literal["auto", "cpu", "cuda"]) -> Processes:
     chosen = _device(device)
     if count > 1 and not distributed.is_initialized():
         distributed.init_process_group(Processes(rank, count, chosen).backend)
-    return Processes(rank, count, chosen)
+    needs_own = count > 1 and chosen.type == "cuda"  # NCCL exchanges tensors of the GPU alone
+    group = distributed.new_group(backend="gloo") if needs_own else None
+    return Processes(rank, count, chosen, group)
 
 
 def is_first() -> bool:

@@ -6,7 +6,8 @@
     learning_rate: 0.001
 
 Everything that decides about the weights is compared when a run is taken up again
-(`decides`); the rest may change from call to call.
+(`decides`); the rest may change from call to call. Needs no torch, so that a mistake is told before
+that is loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from wellread.config import Settings
-from wellread.train.lora import LoraSettings
 from wellread.train.presets import NewModel
 
 # What may differ when a run is taken up again: it changes what is told, not the weights.
@@ -29,6 +29,19 @@ _FREE = frozenset(
         "system",
     }
 )  # fmt: skip
+
+
+class LoraSettings(Settings):
+    """An adapter: how large, and on which layers."""
+
+    rank: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Columns of the two small matrices; more learn more and cost more."""
+    alpha: Annotated[float, Field(gt=0)] = 32.0
+    """The adapter's output is multiplied with alpha / rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the adapter's inputs left out in training."""
+    targets: Literal["auto"] | tuple[str, ...] = "auto"
+    """Ends of the paths of layers; ``auto`` takes the list for the model's family."""
 
 
 class TrainSettings(Settings):

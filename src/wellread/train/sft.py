@@ -31,7 +31,7 @@ from wellread.engine.progress import Bar, Progress
 from wellread.errors import InputError
 from wellread.storage.files import read_jsonl, storage_errors
 from wellread.storage.ownership import sole_owner
-from wellread.train.callbacks import Outputs, Rhythm, Watcher
+from wellread.train.callbacks import Outputs, Rhythm, Seen, Watcher
 from wellread.train.card import model_card, save_whole
 from wellread.train.checkpoints import (
     claim_folder,
@@ -46,14 +46,29 @@ from wellread.train.data import Batches, Layout, Schedule
 from wellread.train.evaluate import Evaluator
 from wellread.train.loss import TokenLoss
 from wellread.train.memory import out_of_memory_told
-from wellread.train.metrics import METRICS, SAMPLES, StepLog, open_tracker, read_evaluations
-from wellread.train.planning import TrainPlan, choose_packing, lay_out, plan_run, positions_of
+from wellread.train.metrics import (
+    METRICS,
+    SAMPLES,
+    StepLog,
+    is_noted,
+    open_tracker,
+    read_evaluations,
+)
+from wellread.train.planning import (
+    TrainPlan,
+    choose_packing,
+    foretell_memory,
+    lay_out,
+    plan_run,
+    positions_of,
+)
 from wellread.train.prepared import Prepared, lengths_of, open_prepared
 from wellread.train.processes import Processes, join_processes
 from wellread.train.quiet import quiet
 from wellread.train.samples import Sampler, choose_prompts
 from wellread.train.settings import TrainSettings
 from wellread.train.starting import Tell, starting_model
+from wellread.train.stopping import Stop, Stopping, stopped
 from wellread.train.trainer import SftTrainer
 
 
@@ -101,7 +116,17 @@ def plan_sft(settings: TrainSettings, *, tell: Tell | None = None) -> TrainPlan:
     """What `train_sft` would do; nothing is written."""
     processes = join_processes(settings.device)
     with quiet():
-        return _prepare(settings, open_prepared(settings.dataset_dir), processes, tell).plan
+        ready = _prepare(settings, open_prepared(settings.dataset_dir), processes, tell)
+        with out_of_memory_told(settings, ready.layout.row_tokens, str(processes.device)):
+            memory = foretell_memory(
+                settings,
+                ready.dataset,
+                ready.model,
+                ready.layout,
+                ready.schedule,
+                bfloat16=ready.bfloat16,
+            )
+    return dataclasses.replace(ready.plan, memory=memory)
 
 
 def train_sft(
@@ -110,12 +135,14 @@ def train_sft(
     progress: Progress | None = None,
     tell: Tell | None = None,
     replace: bool = False,
+    stop: Stop | None = None,
 ) -> TrainReport:
     """Train and write the model to ``settings.folder``.
 
     `tell` hears what a person should know, such as why rows are not packed; `replace` gives up
     the run or model that the folder holds. Under torchrun, all processes call it, and only the
-    first tells and writes.
+    first tells and writes. Where `stop` asks for it, the run writes a checkpoint and raises
+    StoppedError.
     """
     processes = join_processes(settings.device)
     dataset = open_prepared(settings.dataset_dir)
@@ -129,7 +156,7 @@ def train_sft(
             return _report(settings.folder, card, already_done=True)
         ready = _prepare(settings, dataset, processes, tell)
         with out_of_memory_told(settings, ready.layout.row_tokens, str(processes.device)):
-            return _train(ready, progress or Progress.silent())
+            return _train(ready, progress or Progress.silent(), stop)
 
 
 @contextlib.contextmanager
@@ -171,7 +198,6 @@ def _prepare(
         schedule,
         reason=reason,
         processes=processes.count,
-        bytes_per_value=2 if bfloat16 else 4,
     )
     return _Ready(settings, dataset, processes, model, layout, schedule, plan, bfloat16)
 
@@ -186,14 +212,15 @@ def _bfloat16(settings: TrainSettings, processes: Processes) -> bool:
     return processes.device.type == "cuda" and bool(torch.cuda.is_bf16_supported())
 
 
-def _train(ready: _Ready, progress: Progress) -> TrainReport:
+def _train(ready: _Ready, progress: Progress, stop: Stop | None) -> TrainReport:
     settings, plan, processes = ready.settings, ready.plan, ready.processes
     checkpoint = last_checkpoint(settings.folder)
     start = step_of(checkpoint) if checkpoint else 0
+    seen = _seen(settings.folder, start) if checkpoint else Seen()
     processes.wait()
     if processes.first:
         tidy_checkpoints(settings.folder, settings.keep_checkpoints)
-    batches = _batches(ready)
+    batches, stopping = _batches(ready), Stopping(stop, processes)
     trainer = SftTrainer(
         ready.model,
         batches,
@@ -207,17 +234,22 @@ def _train(ready: _Ready, progress: Progress) -> TrainReport:
     )
     with progress.stage("train", total=plan.steps) as bar:
         bar.advance(start)
-        with _outputs(ready, start, bar) as outputs:
+        with _outputs(ready, start if checkpoint else None, bar) as outputs:
             watcher = Watcher(
                 trainer,
                 batches,
                 _rhythm(settings, plan.steps),
                 processes,
                 outputs,
-                _evaluator(ready, token_loss),
+                _evaluator(ready, token_loss, stopping),
                 _sampler(ready),
+                stopping,
+                seen,
             )
             trainer.run(watcher, checkpoint)
+    if stopping.agreed:
+        processes.wait()  # the first has marked the checkpoint as whole
+        raise stopped(stopping.agreed, trainer.state.global_step)
     if processes.first:
         _write(ready, trainer, watcher)
     processes.wait()
@@ -251,30 +283,36 @@ def _rhythm(settings: TrainSettings, steps: int) -> Rhythm:
     )
 
 
+def _seen(folder: Path, step: int) -> Seen:
+    evaluated = is_noted(folder / METRICS, step, "val_loss")
+    return Seen(evaluated, is_noted(folder / SAMPLES, step))
+
+
 @contextlib.contextmanager
-def _outputs(ready: _Ready, start: int, bar: Bar) -> Iterator[Outputs]:
-    """Files and trackers that hold the steps up to `start`."""
+def _outputs(ready: _Ready, start: int | None, bar: Bar) -> Iterator[Outputs]:
+    """Files and trackers that hold what was done up to `start`; None is nothing yet."""
     if not ready.processes.first:
         yield Outputs(None, None, None, Bar("train"))
         return
     folder = ready.settings.folder
+    keep = -1 if start is None else start
     with contextlib.ExitStack() as stack:
-        metrics = stack.enter_context(contextlib.closing(StepLog(folder / METRICS, start)))
-        samples = stack.enter_context(contextlib.closing(StepLog(folder / SAMPLES, start)))
+        metrics = stack.enter_context(contextlib.closing(StepLog(folder / METRICS, keep)))
+        samples = stack.enter_context(contextlib.closing(StepLog(folder / SAMPLES, keep)))
         tracker = stack.enter_context(
-            contextlib.closing(open_tracker(ready.settings, folder, start))
+            contextlib.closing(open_tracker(ready.settings, folder, max(0, keep)))
         )
         yield Outputs(metrics, samples, tracker, bar)
 
 
-def _evaluator(ready: _Ready, loss: TokenLoss) -> Evaluator | None:
+def _evaluator(ready: _Ready, loss: TokenLoss, stopping: Stopping) -> Evaluator | None:
     if ready.dataset.val is None:
         return None
     layout = _val_layout(ready.dataset.val, ready.layout, ready.model)
     schedule = Schedule(lengths_of(ready.dataset.val), layout)
     count = min(schedule.batches_per_epoch, ready.settings.eval_steps or 2**62)
     batches = Batches(ready.dataset.val, schedule, layout, steps=count)
-    return Evaluator(batches, count, loss, ready.processes)
+    return Evaluator(batches, count, loss, ready.processes, stopping)
 
 
 def _val_layout(val: Shards, layout: Layout, model: nn.Module) -> Layout:

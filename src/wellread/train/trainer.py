@@ -25,6 +25,7 @@ from wellread.train.loss import TokenLoss
 from wellread.train.processes import Processes
 from wellread.train.schedule import make_optimizer, make_scheduler, rate_at
 from wellread.train.settings import TrainSettings
+from wellread.train.stopping import deaf
 from wellread.train.weights import load_weights, save_weights
 
 _NO_REENTRANT = {"use_reentrant": False}
@@ -105,6 +106,13 @@ class SftTrainer(Trainer):
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Not counted: the library walks through all weights for it, at every batch."""
         return 0
+
+    def get_train_dataloader(self) -> Any:
+        """The library's, whose processes leave signals to this one; nothing in them is random."""
+        loader = super().get_train_dataloader()
+        # What the library returns wraps the loader that starts the processes.
+        getattr(loader, "base_dataloader", loader).worker_init_fn = deaf
+        return loader
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return SequentialSampler(train_dataset or self.train_dataset)

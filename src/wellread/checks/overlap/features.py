@@ -142,7 +142,7 @@ def read_claims(
         if mark != "claim":
             continue
         clause = Clause(start, end, own_counts(tokens[first:at]))
-        if clause.tokens and not _only_cites(clause, cited):
+        if clause.tokens and not _only_cites(answer, sources.language, clause, cited):
             claims.append(_claim(answer, sources, clause))
     return claims, asked
 
@@ -157,11 +157,23 @@ def _claim(answer: str, sources: Sources, clause: Clause) -> Claim:
     return Claim(clause, window, tuple(find(answer, sources, clause, window)), total, missing)
 
 
-def _only_cites(clause: Clause, cited: Sequence[Citation]) -> bool:
-    """Whether a clause says no more than where something is written: "This stands in a.md."."""
-    names_one = any(clause.start <= c.start and c.end <= clause.end for c in cited)
+def _only_cites(answer: str, language: str, clause: Clause, cited: Sequence[Citation]) -> bool:
+    """Whether a clause says no more than where something is written: "This stands in a.md.".
+
+    What a source in brackets follows is said by itself: "It is blue [1]".
+    """
+    named = [c for c in cited if clause.start <= c.start and c.end <= clause.end]
     plain = all(looked.token.kind in ("word", "negator") for looked in clause.tokens)
-    return names_one and plain and len(clause.tokens) <= _MAX_CITING_WORDS
+    if not named or not plain or len(clause.tokens) > _MAX_CITING_WORDS:
+        return False
+    ordinary = ordinary_keys(language)
+    telling = sum(not looked.token.keys <= ordinary for looked in clause.tokens)
+    return telling <= (not any(_in_brackets(answer, c) for c in named))
+
+
+def _in_brackets(answer: str, citation: Citation) -> bool:
+    before = answer[max(0, citation.start - 2) : citation.start].rstrip()
+    return answer[citation.start] == "[" or before.endswith(("(", "[", ",", ";"))
 
 
 def claim_matrix(

@@ -18,9 +18,10 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from wellread.checks.reading.evidence import Sources, Window
-from wellread.checks.reading.lookup import Clause, Looked
+from wellread.checks.reading.lookup import Clause, Looked, is_small
+from wellread.checks.reading.numbers import MINUS
 from wellread.checks.reading.tokens import Token
-from wellread.checks.reading.units import unit_after
+from wellread.checks.reading.units import unit_of
 
 # Words that stand near one another in a clause and in its window belong together.
 _NEAR = 3
@@ -83,7 +84,14 @@ class _There(NamedTuple):
         return cls(tuple(sources.tokens(window)), chunk.text)
 
     def shown(self, token: Token) -> str:
-        return self.text[token.start : token.end]
+        return _shown(self.text, token)
+
+
+def _shown(text: str, token: Token) -> str:
+    """What the text has there; a number said to be "below zero" or "minus" gets its sign."""
+    said = text[token.start : token.end]
+    below = token.kind == "number" and all(k.startswith("-") for k in token.keys)
+    return f"-{said}" if below and said[0] not in MINUS else said
 
 
 def _number(
@@ -91,7 +99,7 @@ def _number(
 ) -> Iterator[Finding]:
     """A value that is nowhere, or that counts something else where it stands."""
     looked = clause.tokens[at]
-    token, shown = looked.token, answer[looked.token.start : looked.token.end]
+    token, shown = looked.token, _shown(answer, looked.token)
     if looked.match.keys:
         rival = _misplaced(sources, clause, at, there)
         if rival is not None:
@@ -100,17 +108,18 @@ def _number(
             )
             yield _finding(token, "contradiction/numerical", reason, _MISPLACED_RISK)
         elif other := _other_unit(answer, sources, clause.tokens[at]):
-            end = unit_after(answer, token.end)[1]
-            reason = f"{answer[token.start : end]} is not in the passages, which have {other}"
-            yield Finding(token.start, end, "contradiction/numerical", reason, _MISPLACED_RISK)
+            _, start, end = unit_of(answer, token.start, token.end)
+            reason = f"{answer[start:end]} is not in the passages, which have {other}"
+            yield Finding(start, end, "contradiction/numerical", reason, _MISPLACED_RISK)
         return
     kind = "temporal" if _YEAR.fullmatch(shown) else "numerical"
     rival = _rival(clause, at, there.tokens)
-    nearest = there.shown(rival) if rival else _same_unit(sources, clause, at)
+    place = token.ordinal and token.spelled
+    nearest = there.shown(rival) if rival else "" if place else _same_unit(sources, clause, at)
     if nearest:
         reason = f"{shown} is not in the passages; nearest is {nearest}"
         yield _finding(token, f"contradiction/{kind}", reason)
-    elif looked.weight:
+    elif looked.weight and not (place and is_small(token)):
         yield _finding(token, f"unsupported_addition/{kind}", f"{shown} is not in the passages")
 
 
@@ -121,7 +130,7 @@ def _rival(clause: Clause, at: int, there: Sequence[Token]) -> Token | None:
     is_time = any(":" in k for k in token.keys)
     ranked = []
     for place, other in enumerate(there):
-        if other.kind != "number" or other.keys & token.keys:
+        if other.kind != "number" or other.keys & token.keys or other.ordinal != token.ordinal:
             continue
         if any(":" in k for k in other.keys) != is_time:
             continue
@@ -174,6 +183,7 @@ def _misplaced(sources: Sources, clause: Clause, at: int, there: _There) -> Toke
         following = there.tokens[place + 1]
         if (
             other.kind == "number"
+            and other.ordinal == token.ordinal
             and following.keys & unit.keys
             and following.place <= other.place + 2
         ):
@@ -183,7 +193,7 @@ def _misplaced(sources: Sources, clause: Clause, at: int, there: _There) -> Toke
 
 def _other_unit(answer: str, sources: Sources, looked: Looked) -> str:
     """The number as the passages have it, where they have it with other units only; else ""."""
-    unit, other = unit_after(answer, looked.token.end)[0], ""
+    unit, other = unit_of(answer, looked.token.start, looked.token.end)[0], ""
     if not unit:
         return ""
     for key in looked.match.keys:
@@ -194,10 +204,10 @@ def _other_unit(answer: str, sources: Sources, looked: Looked) -> str:
             text = sources.passages[sources.owners[place]].chunk.text
             for token in sources.pieces[place].tokens:
                 if token.keys & looked.match.keys:
-                    theirs, end = unit_after(text, token.end)
+                    theirs, start, end = unit_of(text, token.start, token.end)
                     if theirs in ("", unit):
                         return ""
-                    other = other or text[token.start : end]
+                    other = other or text[start:end]
     return other
 
 
@@ -222,6 +232,8 @@ def _names(answer: str, clause: Clause, there: _There) -> Iterator[Finding]:
         start, end = run[0].start, run[-1].end
         shown = answer[start:end]
         rival = _in_the_slot(clause, first, last, there, said)
+        if rival and _are_initials(shown, rival):
+            continue
         if rival:
             reason = f"{shown} is not in the passages, which have {rival} here"
             yield Finding(start, end, "contradiction/entity", reason, _RISKS["entity"])
@@ -296,10 +308,16 @@ def _is_capital(there: _There, token: Token) -> bool:
 
 def _is_acronym(answer: str, start: int, shown: str) -> bool:
     """Whether `shown` abbreviates the words before it: "interval training (IT)"."""
-    if not 1 < len(shown) <= _LONGEST_ACRONYM:
+    if len(shown) > _LONGEST_ACRONYM:
         return False
     words = _WORD.findall(answer[max(0, start - 30 * len(shown)) : start])[-len(shown) :]
     return shown.isupper() and "".join(word[0] for word in words).casefold() == shown.casefold()
+
+
+def _are_initials(shown: str, name: str) -> bool:
+    """Whether `shown` is the letters that the words of `name` begin with: "J. R." of "John Ron"."""
+    letters = re.sub(r"[\s.]", "", shown)
+    return letters == "".join(word[0] for word in name.split())
 
 
 def _negation(answer: str, clause: Clause, window: Window, there: _There) -> Iterator[Finding]:
@@ -320,7 +338,6 @@ def _negation(answer: str, clause: Clause, window: Window, there: _There) -> Ite
 
 def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token | None:
     """A negator of `one` whose two neighbours stand side by side in `other`."""
-    plain = [token for token in other if token.kind != "negator"]
     denied = sum(token.kind == "negator" for token in other)
     if denied >= sum(token.kind == "negator" for token in one):
         return None
@@ -330,7 +347,7 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
         before, after = (
             (one[at - 1], one[at + 1]) if at else (one[at + 1], one[min(at + 2, len(one) - 1)])
         )
-        for left, right in pairwise(plain):
+        for left, right in pairwise(other):
             if (
                 left.keys & before.keys
                 and right.keys & after.keys
@@ -338,7 +355,7 @@ def _denied_on_one_side(one: Sequence[Token], other: Sequence[Token]) -> Token |
             ):
                 return token
         # A pronoun may stand for what the negator follows: "it can be opened".
-        if at and plain and plain[0].place > 0 and plain[0].keys & after.keys:
+        if at and other and other[0].place > 0 and other[0].keys & after.keys:
             return token
     return None
 

@@ -139,9 +139,6 @@ def _listed(answer: str, tokens: Sequence[Looked]) -> str:
 
 def _trimmed(answer: str, run: _Run) -> tuple[int, int]:
     """A run without markup and space at its edges."""
-    start, end = run.start, run.end
-    while start < end - 1 and answer[start] in _TRIMMED:
-        start += 1
-    while end > start + 1 and answer[end - 1] in _TRIMMED:
-        end -= 1
-    return start, end
+    text = answer[run.start : run.end]
+    start = run.start + len(text) - len(text.lstrip(_TRIMMED))
+    return start, run.start + len(text.rstrip(_TRIMMED))

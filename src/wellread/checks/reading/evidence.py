@@ -23,7 +23,7 @@ from typing import NamedTuple
 from wellread.checks.abstention import answer_sentences
 from wellread.checks.reading.numbers import Date
 from wellread.checks.reading.tokens import Token, tokenise
-from wellread.checks.reading.words import guess_language
+from wellread.checks.reading.words import guess_language, key
 from wellread.records import Evidence, Passage
 
 # A piece of a passage longer than this many tokens would cover anything.
@@ -250,6 +250,8 @@ def read_sources(passages: Sequence[Passage], answer: str = "") -> Sources:
 def stored_keys(token: Token) -> Iterable[str]:
     """What a token of a passage supports: a date its year and its day too, a pair each half."""
     yield from token.keys
+    if token.kind == "code" and "_" in token.key:
+        yield from (key(part) for part in token.key.split("_"))
     if token.kind == "pair":
         yield from token.key
     for date in token.dates:

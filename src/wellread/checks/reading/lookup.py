@@ -61,14 +61,14 @@ def lookup(
     markup = ((match.start(), match.end()) for match in _TAG.finditer(answer))
     hidden = sorted([*((citation.start, citation.end) for citation in cited), *markup])
     starts = [start for start, _ in hidden]
-    labels = {match.start(1) for match in _LIST_MARK.finditer(answer)}
+    labels = {match.end(1) for match in _LIST_MARK.finditer(answer)}
     meta, ordinary = meta_keys(sources.language), ordinary_keys(sources.language)
     looked: list[Looked] = []
     for token in tokenise(answer, sources.language):
         index = bisect_right(starts, token.start) - 1
-        if (index >= 0 and token.start < hidden[index][1]) or token.start in labels:
+        if (index >= 0 and token.start < hidden[index][1]) or token.end in labels:
             continue
-        if token.kind in ("word", "name", "pair") and token.keys <= meta:
+        if token.keys <= meta:
             continue
         match = sources.match(token)
         looked.append(
@@ -101,12 +101,13 @@ def own_counts(tokens: Sequence[Looked]) -> tuple[Looked, ...]:
         looked._replace(weight=0.0)
         if looked.token.spelled
         and not looked.match.keys
-        and _is_small(looked.token)
+        and is_small(looked.token)
         and beside > _SAYS_ENOUGH
         else looked
         for looked in tokens
     )
 
 
-def _is_small(token: Token) -> bool:
-    return all(float(value) <= _OWN_COUNT for value in token.keys)
+def is_small(token: Token) -> bool:
+    """Whether a number may be the answer's own count, or the place of a step; no share is."""
+    return all(value.isdigit() and int(value) <= _OWN_COUNT for value in token.keys)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from wellread.checks.reading.words import fold
 
 _GROUP_SPACES = " \u00a0\u202f'’"
+MINUS = "-−–"
 _FRACTIONS = {
     "½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 0.125, "⅜": 0.375, "⅝": 0.625,
     "⅞": 0.875, "⅕": 0.2, "⅖": 0.4, "⅗": 0.6, "⅘": 0.8,
@@ -52,6 +53,13 @@ _GERMAN = {
 }
 _GERMAN_TENS = re.compile(r"(ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)und(\w+ßig|\w+zig)")
 _MAX_DIGITS = 40
+_WRITTEN_FRACTION = re.compile(r"(?:(?P<whole>\d+)[ -])?(?P<top>\d+)/(?P<bottom>[1-9]\d*)")
+_EXPONENT = re.compile(r"(?<=\d)[eE]([+-]?\d{1,2})$")
+_HAN_DIGITS = {c: value for value, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_HAN_PLACES = {"十": 10, "百": 100, "千": 1000}
+_HAN_YEAR = 4
+_HAN_GROUPS = {"万": 10**4, "亿": 10**8}
+HAN_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万亿]{2,}")
 
 
 def _canonical(value: float) -> str:
@@ -64,7 +72,16 @@ def readings(text: str, factor: float = 1) -> frozenset[str]:
 
     >>> sorted(readings("1.234,50")), sorted(readings("3,5")), sorted(readings("1,000"))
     (['1234.5'], ['3.5'], ['1', '1000'])
+    >>> sorted(readings("-5")), sorted(readings("1 1/2")), sorted(readings("6.02e23"))
+    (['-5'], ['1.5'], ['6.02e+23'])
     """
+    if text and text[0] in MINUS:
+        return readings(text[1:], -factor)
+    if match := _WRITTEN_FRACTION.fullmatch(text):
+        share = int(match["top"]) / int(match["bottom"])
+        return frozenset({_canonical((int(match["whole"] or 0) + share) * factor)})
+    if match := _EXPONENT.search(text):
+        return readings(text[: match.start()], factor * 10.0 ** int(match[1]))
     fraction = _FRACTIONS.get(text[-1:], 0.0)
     digits = text[:-1] if fraction else text
     for space in _GROUP_SPACES:
@@ -151,6 +168,58 @@ def add_number_words(values: list[int]) -> int:
     return total + current
 
 
+def han_number(text: str) -> int | None:
+    """The value of Chinese numerals, or of a year in them; None where they are a word.
+
+    >>> han_number("六十七"), han_number("两千零五"), han_number("三万五千"), han_number("千万")
+    (67, 2005, 35000, None)
+    >>> han_number("二〇〇八"), han_number("三四")
+    (2008, None)
+    """
+    if len(text) >= _HAN_YEAR and all(c in _HAN_DIGITS for c in text):
+        return int("".join(str(_HAN_DIGITS[c]) for c in text))
+    total = group = 0
+    digit: int | None = None
+    for c in text:
+        if c in _HAN_DIGITS:
+            if digit:
+                return None
+            digit = _HAN_DIGITS[c]
+        elif c in _HAN_PLACES:
+            if digit is None and (c != "十" or group % 100):
+                return None
+            group += (1 if digit is None else digit) * _HAN_PLACES[c]
+            digit = None
+        else:
+            group += digit or 0
+            if not group:
+                return None
+            total, group, digit = total + group * _HAN_GROUPS[c], 0, None
+    return total + group + (digit or 0)
+
+
+_ORDINALS = {
+    name: value
+    for value, name in enumerate(
+        """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth
+        thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth""".split(),
+        start=1,
+    )
+} | {
+    name: 10 * value
+    for value, name in enumerate(
+        """twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth
+        ninetieth""".split(),
+        start=2,
+    )
+}  # fmt: skip
+
+
+def ordinal_word(word: str) -> int | None:
+    """The place that an English word such as "third" names; None for other words."""
+    return _ORDINALS.get(word.casefold())
+
+
 class Date(NamedTuple):
     """A date of which some parts may be unknown (0)."""
 
@@ -186,7 +255,9 @@ _MONTHS = {
 _MONTH = "(?P<month>[^\\W\\d_]{3,10})"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>[12]\d{3})"
-_ISO = re.compile(rf"(?<![\d-]){_YEAR}-(?P<month>[01]\d)-(?P<day>[0-3]\d)(?![\d-])")
+_ISO = re.compile(
+    rf"(?<![\d./-]){_YEAR}(?P<mark>[-/.])(?P<month>[01]?\d)(?P=mark)(?P<day>[0-3]?\d)(?![\d/-])"
+)
 _NUMERIC = re.compile(
     r"(?<![\d./-])(?P<first>[0-3]?\d)(?P<mark>[./-])(?P<second>[0-3]?\d)(?P=mark)"
     r"(?P<year>[12]\d{3}|\d\d)(?![\d/-])"
@@ -195,6 +266,13 @@ _DAY_FIRST = re.compile(
     rf"(?<![\d.,]){_DAY}\.?(?:\s+(?:of|"
     rf"de))?\s{{1,3}}{_MONTH}\b\.?(?:,?\s{{1,3}}(?:de\s)?{_YEAR}\b)?"
 )
+_DAY_WORD_FIRST = re.compile(
+    rf"\b(?P<tens>twenty[- ]|thirty[- ])?(?P<word>{'|'.join(_ORDINALS)}) of {_MONTH}\b"
+    rf"(?:,? {_YEAR}\b)?",
+    re.IGNORECASE,
+)
+# Seen at once, where "the fifth of March" is looked for at every word.
+_OF_MONTH = re.compile(" of (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)")
 _MONTH_FIRST = re.compile(rf"\b{_MONTH}\.?\s{{1,3}}{_DAY}(?![\d:])(?:,?\s{{1,3}}{_YEAR}\b)?")
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}\.?,?\s{{1,3}}(?:of\s|de\s)?{_YEAR}\b")
 FoundDate = tuple[int, int, frozenset[Date]]
@@ -211,7 +289,7 @@ def find_dates(text: str) -> list[FoundDate]:
     >>> [(start, end, *map(str, dates)) for start, end, dates in find_dates("am 5. März 2020")]
     [(3, 15, '2020-03-05')]
     """
-    if not any(c.isdigit() for c in text):
+    if not any(c.isdigit() for c in text) and not _OF_MONTH.search(text):
         return []
     found = sorted((*_numeric_dates(text), *_written_dates(text)), key=lambda d: (d[0], -d[1]))
     kept: list[FoundDate] = []
@@ -234,15 +312,24 @@ def _numeric_dates(text: str) -> Iterator[FoundDate]:
 
 
 def _written_dates(text: str) -> Iterator[FoundDate]:
-    for pattern in (_DAY_FIRST, _MONTH_FIRST, _MONTH_YEAR):
+    in_words = (_DAY_WORD_FIRST,) if _OF_MONTH.search(text) else ()
+    for pattern in (_DAY_FIRST, *in_words, _MONTH_FIRST, _MONTH_YEAR):
         for match in pattern.finditer(text):
             parts = match.groupdict()
             month = _MONTHS.get(fold(parts["month"]))
             if not month or not (parts["month"][0].isupper() or pattern is _DAY_FIRST):
                 continue
-            date = _date(int(parts.get("year") or 0), month, int(parts.get("day") or 0))
+            date = _date(int(parts.get("year") or 0), month, _day(parts))
             if date:
                 yield match.start(), match.end(), frozenset({date})
+
+
+def _day(parts: dict[str, str]) -> int:
+    """The day in digits or as a word; 0 where a date has none."""
+    if "word" not in parts:
+        return int(parts.get("day") or 0)
+    tens = {"t": 0, "tw": 20, "th": 30}[(parts["tens"] or "t")[:2].casefold()]
+    return tens + _ORDINALS[parts["word"].casefold()]
 
 
 def _date(year: int, month: int, day: int) -> Date | None:

@@ -56,13 +56,20 @@ _ROWS = """
     percent % prozent
     °c celsius
     °f fahrenheit
-    dollar dollars
-    euro euros €
+    dollar dollars $ usd
+    euro euros € eur
+    pound £ gbp sterling
     cent cents
+    am a.m.
+    pm p.m.
 """
 # What a unit is called, by each of its forms.
 _FORMS = {form: row.split()[0] for row in _ROWS.strip().splitlines() for form in row.split()}
-_UNIT = re.compile(r"[ \u00a0\u202f-]?(%|€|°[CF]\b|[^\W\d_]+(?:-hours?)?)")
+_UNIT = re.compile(
+    r"[ \u00a0\u202f-]?(%|[€$£]|°[CF]\b|[ap]\.m\.|[^\W\d_]+(?:-hours?)?)", re.IGNORECASE
+)
+_BEFORE = re.compile(r"([€$£]|\b(?:USD|EUR|GBP) ?)$")
+_CODE_LENGTH = 4
 
 
 def unit_after(text: str, end: int) -> tuple[str, int]:
@@ -70,3 +77,17 @@ def unit_after(text: str, end: int) -> tuple[str, int]:
     match = _UNIT.match(text, end)
     unit = _FORMS.get(match[1].casefold(), "") if match else ""
     return unit, match.end() if match and unit else end
+
+
+def unit_of(text: str, start: int, end: int) -> tuple[str, int, int]:
+    """The unit of the number ``text[start:end]``, with where both begin and end.
+
+    >>> unit_of("It costs $5.", 10, 11), unit_of("It costs 5 dollars.", 9, 10)
+    (('dollar', 9, 11), ('dollar', 9, 18))
+    """
+    unit, last = unit_after(text, end)
+    if unit:
+        return unit, start, last
+    if (match := _BEFORE.search(text[max(0, start - _CODE_LENGTH) : start])) is None:
+        return "", start, end
+    return _FORMS[match[1].strip().casefold()], start - len(match[0]), end
