@@ -32,7 +32,7 @@ left = int(sys.argv[2])
 
 def count(module, inputs):
     global left
-    if module.training and type(module).__name__ in ("LlamaModel", "NemotronHModel"):
+    if module.training and type(module).__name__ in ("LlamaModel", "Lfm2Model", "NemotronHModel"):
         left -= 1
         if left == 0:
             os._exit(9)

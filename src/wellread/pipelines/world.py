@@ -7,12 +7,13 @@
 A model that learned from the training rows has never seen a name or a value of the world, so that
 only what it reads can tell it an answer. Steps of a conversation:
 
-1. Draw a few entities of one kind and cells (entity, attribute) of them; write a fact for each of
-   some cells: beside any fact stands another of the same entity and one of the same attribute.
+1. Draw two or three entities of one kind and two or three attributes, and write a fact for some of
+   these cells: beside most facts stands another of the same entity or of the same attribute.
 2. Ask about facts that were written, and, for a share, about cells that were not.
-3. Answer by quoting, "The Torvik pump weighs 47 kg.", or decline.
+3. Answer by quoting, "The weight of the pump Torvik is 47 kg.", or decline in the same words: "The
+   weight of the pump Torvik is not in the passages."
 
-The `LESSONS` before are easier: lists of pairs to look up in, and fewer passages.
+The `LESSONS` before are easier: lists of pairs to look up in, fewer passages, nothing in vain.
 """
 
 from __future__ import annotations
@@ -32,17 +33,13 @@ from wellread.pipelines.world_forms import KINDS, Attribute, EntityKind
 from wellread.records import Chunk, Passage
 
 T = TypeVar("T")
-ABSTENTION = "The passages do not say."
+ABSTENTION = "not in the passages"
 _BEGINNINGS = """
-    Bal Ban Bel Ben Bin Bran Brer Bul Dal Der Din Don Dor Drer Dril Drin Drul Drun Dul Dun Fan
-    Far Fel Ful Gan Gar Gen Gin Glel Gler Gul Gun Her Hon Kal Kan Kar Kil Kren Kron Krun Kul Lan
-    Lin Lon Mal Mil Mun Nal Nel Nen Nil Nin Nul Pel Pen Per Pil Plan Plar Plin Plor Plul Pun Rar
-    Rer Rin Sal Sen Sin Skan Skel Sken Skon Skor Skul Stan Star Stil Stin Stun Tan Tar Til Tor
-    Tral Trar Trer Trul Ver Vor Zel Zer Zil Zul Zun
+    Bal Bel Bin Brer Dal Din Dor Dril Drul Dul Fan Fel Gan Gen Glel Gul Her Kal Kar Kren Krun
+    Lan Lon Mil Nal Nen Nin Pel Per Plan Plin Plul Rar Rin Sen Skan Sken Skor Stan Stil Stun
+    Tar Tor Trar Trul Vor Zer Zul
 """.split()
-_ENDINGS = """
-    by da dale gard ka lin low mo mund nis ra ro sey tas ten thor ve vik wick zu
-""".split()
+_ENDINGS = "by da dale gard ka lin low mo mund nis ra ro sey tas ten thor".split()
 _HELD_OUT_SHARE = 5  # one of five
 
 
@@ -59,10 +56,10 @@ class WorldSettings(Settings):
     """Conversations about held-out names and values, with one question each."""
     entities: Annotated[int, Field(ge=4, le=100)] = 24
     """Held-out entities of each kind, which the documents tell of."""
-    max_passages: Annotated[int, Field(ge=1, le=9)] = 4
+    max_passages: Annotated[int, Field(ge=1, le=9)] = 5
     """Most passages of a conversation."""
-    questions: Annotated[int, Field(ge=1)] = 6
-    """Questions of a training conversation, each with its answer."""
+    questions: Annotated[int, Field(ge=1)] = 8
+    """Most questions of a training conversation, each with its answer."""
     absent: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of questions about what no passage tells."""
 
@@ -82,7 +79,7 @@ class Lesson(NamedTuple):
 
 
 # Copying is learned from one thing to copy, choosing from a few, and declining last.
-LESSONS = (Lesson(0.75, 2, 1, 3, 0.0), Lesson(0.6, 5, 3, 5, 0.15))
+LESSONS = (Lesson(0.75, 2, 1, 3, 0.0), Lesson(0.6, 5, 3, 5, 0.0))
 
 
 def final_lesson(settings: WorldSettings) -> Lesson:
@@ -95,8 +92,8 @@ class Fact:
     """A cell of the world: `text` is a sentence that tells `value`."""
 
     kind: EntityKind
-    attribute: Attribute
     entity: str
+    attribute: Attribute
     value: str
     text: str
 
@@ -178,13 +175,21 @@ def draw_value(rng: np.random.Generator, attribute: Attribute, *, held_out: bool
 
 
 def draw_fact(rng: np.random.Generator, cell: Cell, *, held_out: bool) -> Fact:
-    """The fact of a cell: a value, and a sentence that tells it."""
+    """The fact of a cell: a value, and the sentence that tells it."""
     value = draw_value(rng, cell.attribute, held_out=held_out)
     while cell.entity in value.split():
         value = draw_value(rng, cell.attribute, held_out=held_out)
-    form = _one(rng, cell.attribute.statements)
-    text = form.format(entity=cell.entity, value=value)
-    return Fact(cell.kind, cell.attribute, cell.entity, value, text)
+    return Fact(*cell, value, statement(cell, value))
+
+
+def statement(cell: Cell, value: str) -> str:
+    """What a document says of a cell, and an answer repeats."""
+    return f"The {cell.attribute.name} of the {cell.kind.name} {cell.entity} is {value}."
+
+
+def decline(cell: Cell) -> str:
+    """The answer where no passage tells."""
+    return statement(cell, ABSTENTION)
 
 
 def ask(rng: np.random.Generator, cell: Cell | Fact) -> str:
@@ -203,18 +208,16 @@ def training_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
 def passages_row(
     rng: np.random.Generator, lesson: Lesson, *, held_out: bool = False
 ) -> dict[str, Any]:
-    """A conversation about fresh passages.
-
-    Questions come back in it: copying from an answer before is the easier first step.
-    """
+    """A conversation about fresh passages."""
     told, untold = _draw_context(rng, lesson.passages, held_out=held_out)
-    turns: list[tuple[str, str]] = []
-    for _ in range(lesson.questions):
-        if untold and rng.random() < lesson.absent:
-            turns.append((ask(rng, _one(rng, untold)), ABSTENTION))
-        else:
-            fact = _one(rng, told)
-            turns.append((ask(rng, fact), fact.text))
+    known = [(ask(rng, fact), fact.text) for fact in told]
+    if not lesson.absent:
+        # Questions come back: copying from an answer before is the easier first step.
+        turns = [_one(rng, known) for _ in range(lesson.questions)]
+    else:
+        wanted = max(1, round(len(known) * lesson.absent / (1 - lesson.absent)))
+        vain = [(ask(rng, cell), decline(cell)) for cell in untold[:wanted]]
+        turns = _shuffled(rng, [*known, *vain])[: lesson.questions]
     return _row(context_of(told), turns)
 
 
@@ -224,16 +227,19 @@ def list_row(rng: np.random.Generator, lesson: Lesson) -> dict[str, Any]:
     attributes = [a for kind in KINDS for a in kind.attributes]
     *names, stranger = draw_names(rng, count + 1, held_out=False)
     values = (draw_value(rng, _one(rng, attributes), held_out=False) for _ in names)
-    lines = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
-    turns: list[tuple[str, str]] = []
-    for _ in range(min(8, lesson.pairs + 2)):
-        if rng.random() < lesson.absent:
-            turns.append((f"{stranger}?", ABSTENTION))
-        else:
-            place = int(rng.integers(count))
-            turns.append((f"{names[place]}?", lines[place]))
-    numbered = (f"{label(n, 'numbered')} {line}" for n, line in enumerate(lines, 1))
-    return _row("\n".join(numbered), turns)
+    turns = [_beside(name, value) for name, value in zip(names, values, strict=True)]
+    numbered = (f"{label(n, 'numbered')} {line}" for n, (_, line) in enumerate(turns, 1))
+    context = "\n".join(numbered)
+    if not lesson.absent:
+        asked = [_one(rng, turns) for _ in range(min(8, lesson.pairs + 2))]
+    else:
+        again = [_one(rng, turns) for _ in range(min(3, count))]
+        asked = _shuffled(rng, [*turns, _beside(stranger, ABSTENTION), *again])
+    return _row(context, asked)
+
+
+def _beside(name: str, value: str) -> tuple[str, str]:
+    return f"What is beside {name}?", f"Beside {name} is {value}."
 
 
 def context_of(facts: Sequence[Fact]) -> str:
@@ -244,22 +250,21 @@ def context_of(facts: Sequence[Fact]) -> str:
 def _draw_context(
     rng: np.random.Generator, most: int, *, held_out: bool
 ) -> tuple[list[Fact], list[Cell]]:
-    """Facts told in an order of chance, and cells near to them that are not told."""
+    """Facts told in an order of chance, and cells that are not told, the near ones first.
+
+    Near is a cell whose entity and whose attribute are both told of: declining must not be learned
+    from a strange word alone.
+    """
     kind = _one(rng, KINDS)
-    entities = draw_names(rng, int(rng.integers(2, 6)), held_out=held_out)
-    cells = [Cell(kind, entity, a) for entity in entities for a in kind.attributes]
-    first = _one(rng, cells)
-    near = [c for c in cells if _alike(c, first)]
-    other = [c for c in cells if c != first and c not in near]
-    ordered = [first, *_shuffled(rng, near), *_shuffled(rng, other)]
-    count = int(rng.integers(1, most + 1))
-    facts = [draw_fact(rng, cell, held_out=held_out) for cell in _shuffled(rng, ordered[:count])]
-    # What is asked for in vain is mostly near what is told, or declining were easy to learn.
-    return facts, [c for c in ordered[count:] if any(_alike(c, one) for one in ordered[:count])]
-
-
-def _alike(one: Cell, other: Cell) -> bool:
-    return (one.entity == other.entity) != (one.attribute.name == other.attribute.name)
+    *entities, stranger = draw_names(rng, int(rng.integers(3, 5)), held_out=held_out)
+    attributes = _shuffled(rng, kind.attributes)
+    asked = attributes[: int(rng.integers(2, 4))]
+    grid = _shuffled(rng, [Cell(kind, e, a) for e in entities for a in asked])
+    count = int(rng.integers(min(2, most), min(most, len(grid)) + 1))
+    strange = [Cell(kind, stranger, a) for a in asked]
+    strange += [Cell(kind, e, attributes[-1]) for e in entities]
+    facts = [draw_fact(rng, cell, held_out=held_out) for cell in grid[:count]]
+    return facts, [*grid[count:], *_shuffled(rng, strange)]
 
 
 # -- the held-out world

@@ -1,10 +1,10 @@
 """The kinds of things in the made-up world, and how its documents and people speak of them.
 
-    a kind, such as pump, has four attributes; an attribute has statements and questions:
-    "The {entity} pump weighs {value}."    "How much does the {entity} pump weigh?"
+    a kind, such as pump, has four attributes; an attribute has questions:
+    "The weight of the pump Torvik is 47 kg."    "How much does the pump Torvik weigh?"
 
-A statement stands in a document and is what an answer quotes; it comes in two forms, as documents
-by several authors would have it. Questions say it in other words.
+Documents state everything in one form, so that neither the form nor the attribute alone tells which
+fact is meant: the name has to be read. Questions say it in other words.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ class Attribute:
 
     name: str
     value: ValueKind
-    statements: tuple[str, ...]
     questions: tuple[str, ...]
     low: int = 0
     high: int = 0
@@ -45,12 +44,8 @@ PUMPS = EntityKind(
             "pressure",
             "number",
             (
-                "The {entity} pump is rated for {value}.",
-                "Pressure of the {entity} pump: {value}.",
-            ),
-            (
-                "What pressure is the {entity} pump rated for?",
-                "What is the pressure of the {entity} pump?",
+                "What pressure does the pump {entity} reach?",
+                "Which pressure is reached by the pump {entity}?",
             ),
             10,
             100,
@@ -59,11 +54,7 @@ PUMPS = EntityKind(
         Attribute(
             "weight",
             "number",
-            (
-                "The {entity} pump weighs {value}.",
-                "Weight of the {entity} pump: {value}.",
-            ),
-            ("How much does the {entity} pump weigh?", "What is the weight of the {entity} pump?"),
+            ("How much does the pump {entity} weigh?", "How heavy is the pump {entity}?"),
             100,
             1000,
             "kg",
@@ -71,20 +62,12 @@ PUMPS = EntityKind(
         Attribute(
             "maker",
             "name",
-            (
-                "The {entity} pump is made by {value}.",
-                "Maker of the {entity} pump: {value}.",
-            ),
-            ("Who makes the {entity} pump?", "Which company builds the {entity} pump?"),
+            ("Who makes the pump {entity}?", "Which company builds the pump {entity}?"),
         ),
         Attribute(
             "inventor",
             "person",
-            (
-                "The {entity} pump was invented by {value}.",
-                "Inventor of the {entity} pump: {value}.",
-            ),
-            ("Who invented the {entity} pump?", "Who is the inventor of the {entity} pump?"),
+            ("Who invented the pump {entity}?", "Who thought of the pump {entity} first?"),
         ),
     ),
 )
@@ -96,19 +79,17 @@ VILLAGES = EntityKind(
             "river",
             "name",
             (
-                "{entity} lies on the river {value}.",
-                "River at {entity}: {value}.",
+                "On which river does the village {entity} lie?",
+                "Which river flows through the village {entity}?",
             ),
-            ("On which river does {entity} lie?", "Which river flows through {entity}?"),
         ),
         Attribute(
-            "people",
+            "population",
             "number",
             (
-                "{entity} is home to {value}.",
-                "The village of {entity} has {value}.",
+                "How many people live in the village {entity}?",
+                "How many people is the village {entity} home to?",
             ),
-            ("How many people live in {entity}?", "How many people is {entity} home to?"),
             100,
             1000,
             "people",
@@ -116,20 +97,15 @@ VILLAGES = EntityKind(
         Attribute(
             "mayor",
             "person",
-            (
-                "The mayor of {entity} is {value}.",
-                "{entity} has the mayor {value}.",
-            ),
-            ("Who is the mayor of {entity}?", "What is the name of the mayor of {entity}?"),
+            ("Who is the mayor of the village {entity}?", "Who leads the village {entity}?"),
         ),
         Attribute(
             "height",
             "number",
             (
-                "{entity} lies {value} above the sea.",
-                "Height of {entity} above the sea: {value}.",
+                "How high does the village {entity} lie?",
+                "How far above the sea is the village {entity}?",
             ),
-            ("How high above the sea does {entity} lie?", "What is the height of {entity}?"),
             100,
             1000,
             "m",
@@ -144,10 +120,9 @@ SHIPS = EntityKind(
             "length",
             "number",
             (
-                "The ship {entity} is {value} long.",
-                "Length of the ship {entity}: {value}.",
+                "How long is the ship {entity}?",
+                "What does the ship {entity} measure from bow to stern?",
             ),
-            ("How long is the ship {entity}?", "What is the length of the ship {entity}?"),
             10,
             100,
             "m",
@@ -155,35 +130,20 @@ SHIPS = EntityKind(
         Attribute(
             "captain",
             "person",
-            (
-                "The captain of the ship {entity} is {value}.",
-                "The ship {entity} is commanded by {value}.",
-            ),
             ("Who is the captain of the ship {entity}?", "Who commands the ship {entity}?"),
         ),
         Attribute(
             "port",
             "name",
-            (
-                "The home port of the ship {entity} is {value}.",
-                "The ship {entity} is at home in {value}.",
-            ),
             ("What is the home port of the ship {entity}?", "Where is the ship {entity} at home?"),
         ),
         Attribute(
-            "launch",
+            "age",
             "number",
-            (
-                "The ship {entity} was launched in {value}.",
-                "Launch of the ship {entity}: {value}.",
-            ),
-            (
-                "When was the ship {entity} launched?",
-                "In which year was the ship {entity} launched?",
-            ),
-            1700,
-            2000,
-            "",
+            ("How old is the ship {entity}?", "How many years ago was the ship {entity} built?"),
+            10,
+            100,
+            "years",
         ),
     ),
 )
