@@ -13,10 +13,10 @@ from wellread.cli.output import Json, Quiet, print_json, progress, say, table
 def loop(
     folder: Annotated[Path, typer.Argument(help="Folder to write to, or to go on in.")],
     steps: Annotated[
-        int | None, typer.Option("--steps", help="Of the last training; 2,400.", min=1)
+        int | None, typer.Option("--steps", help="Of the last training; 2,300.", min=1)
     ] = None,
     lesson_steps: Annotated[
-        tuple[int, int] | None, typer.Option("--lesson-steps", help="Of the two before; 400 800.")
+        tuple[int, int] | None, typer.Option("--lesson-steps", help="Of the two before; 400 600.")
     ] = None,
     entities: Annotated[
         int | None, typer.Option("--entities", help="Held-out things of each kind; 24.")

@@ -54,9 +54,9 @@ class LoopTraining(Settings):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Of the world, the first weights, the order of conversations and the questions."""
-    lesson_steps: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (400, 800)
+    lesson_steps: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (400, 600)
     """Steps of each lesson."""
-    steps: Annotated[int, Field(ge=1)] = 2400
+    steps: Annotated[int, Field(ge=1)] = 2300
     """Steps of the training after them."""
     vocab_size: Annotated[int, Field(ge=300)] = 640
     """Ids of the tokenizer, which is made of the training conversations."""

@@ -7,7 +7,7 @@
 A model that learned from the training rows has never seen a name or a value of the world, so that
 only what it reads can tell it an answer. Steps of a conversation:
 
-1. Draw two or three entities of one kind and two or three attributes, and write a fact for some of
+1. Draw up to three entities of one kind and two to four attributes, and write a fact for some of
    these cells: beside most facts stands another of the same entity or of the same attribute.
 2. Ask about facts that were written, and, for a share, about cells that were not.
 3. Answer by quoting, "The weight of the pump Torvik is 47 kg.", or decline in the same words: "The
@@ -256,13 +256,12 @@ def _draw_context(
     from a strange word alone.
     """
     kind = _one(rng, KINDS)
-    *entities, stranger = draw_names(rng, int(rng.integers(3, 5)), held_out=held_out)
-    attributes = _shuffled(rng, kind.attributes)
-    asked = attributes[: int(rng.integers(2, 4))]
-    grid = _shuffled(rng, [Cell(kind, e, a) for e in entities for a in asked])
+    *entities, stranger = draw_names(rng, int(rng.integers(2, 5)), held_out=held_out)
+    attributes, breadth = _shuffled(rng, kind.attributes), int(rng.integers(2, 5))
+    grid = _shuffled(rng, [Cell(kind, e, a) for e in entities for a in attributes[:breadth]])
     count = int(rng.integers(min(2, most), min(most, len(grid)) + 1))
-    strange = [Cell(kind, stranger, a) for a in asked]
-    strange += [Cell(kind, e, attributes[-1]) for e in entities]
+    strange = [Cell(kind, stranger, a) for a in attributes[:breadth]]
+    strange += [Cell(kind, e, a) for e in entities for a in attributes[breadth:]]
     facts = [draw_fact(rng, cell, held_out=held_out) for cell in grid[:count]]
     return facts, [*grid[count:], *_shuffled(rng, strange)]
 
