@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="training needs the extra: pip install 'wellread[train]'")
 
-from wellread.errors import InputError
+from wellread.errors import InputError, StoppedError
 from wellread.pipelines.loop import WAYS
 from wellread.pipelines.loop_training import Closed, LoopTraining, close_loop
 from wellread.storage.files import read_json
+from wellread.train.stopping import Stop
 
-FEW = LoopTraining(lesson_steps=(2, 2), steps=2, entities=4)
+FEW = LoopTraining(lesson_steps=(4, 2), steps=2, entities=4)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,36 @@ def test_a_second_call_trains_nothing_and_gives_the_same_figures(closed: Closed)
     written = weights.stat().st_mtime_ns
     assert close_loop(closed.folder, FEW) == closed
     assert weights.stat().st_mtime_ns == written
+
+
+class StopOnceTrained(Stop):
+    """As if the signal came after a step that is told of in `metrics`."""
+
+    def __init__(self, metrics: Path) -> None:
+        self._metrics = metrics
+
+    @property
+    def signal(self) -> int:  # type: ignore[override]
+        trained = self._metrics.is_file() and '"loss"' in self._metrics.read_text("utf-8")
+        return signal.SIGTERM if trained else 0
+
+
+def test_a_loop_that_is_stopped_in_a_training_goes_on_to_the_same_figures(
+    closed: Closed, tmp_path: Path
+) -> None:
+    first = tmp_path / "loop" / "models" / "lesson-1"
+
+    @contextlib.contextmanager
+    def soon() -> Iterator[Stop]:
+        yield StopOnceTrained(first / "metrics.jsonl")
+
+    with pytest.raises(StoppedError, match="which a checkpoint holds"):
+        close_loop(tmp_path / "loop", FEW, stopping=soon)
+    assert list((first / "checkpoints").iterdir())
+    again = close_loop(tmp_path / "loop", FEW)
+    assert (again.before, again.after) == (closed.before, closed.after)
+    weights = [f / "models" / "expert" / "model.safetensors" for f in (closed.folder, again.folder)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_other_settings_and_other_folders_are_refused(closed: Closed, tmp_path: Path) -> None:

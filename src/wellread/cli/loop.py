@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellread.cli.output import Json, Quiet, print_json, progress, say, table
+from wellread.cli.output import Json, Quiet, print_json, progress, say, say_now, table
 
 
 def loop(
@@ -27,7 +27,7 @@ def loop(
 ) -> None:
     """Train a small model from nothing to answer from passages, and measure it.
 
-    A made-up world is written, a model of 0.4 million weights learns to read in it, on one
+    A made-up world is written, a model of 0.6 million weights learns to read in it, on one
     processor core within 15 minutes, and is asked about things it never saw: without passages,
     with them, with passages that do not tell, and after the documents were changed. Run again, it
     goes on where it was.
@@ -43,8 +43,16 @@ def loop(
     named = {"steps": steps, "lesson_steps": lesson_steps, "entities": entities, "seed": seed}
     given = {name: value for name, value in named.items() if value is not None}
     settings = combine_settings(None, LoopTraining, given)
+    from wellread.train.stopping import stop_on_signals
+
     with progress(quiet) as shown:
-        closed = close_loop(folder, settings, progress=shown, tell=None if quiet else say)
+        closed = close_loop(
+            folder,
+            settings,
+            progress=shown,
+            tell=None if quiet else say,
+            stopping=lambda: stop_on_signals(None if quiet else say_now),
+        )
     if as_json:
         print_json(closed.to_dict())
     if not quiet:

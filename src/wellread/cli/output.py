@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 def say(text: str = "") -> None:
     """Words for a person, on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def say_now(text: str) -> None:
+    """Words from within a signal handler, where a stream may be in the middle of others."""
+    os.write(2, f"\n{text}\n".encode())
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellread.cli.kb_parts import with_hyphens
-from wellread.cli.output import Json, Quiet, print_json, progress, say
+from wellread.cli.output import Json, Quiet, print_json, progress, say, say_now
 from wellread.cli.parsing import TrueOrFalse
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def _train(settings: TrainSettings, *, replace: bool, as_json: bool, quiet: bool
     from wellread.train.stopping import stop_on_signals
 
     quiet = quiet or not _is_first()
-    with progress(quiet) as shown, stop_on_signals(None if quiet else _say_now) as stop:
+    with progress(quiet) as shown, stop_on_signals(None if quiet else say_now) as stop:
         report = train_sft(
             settings, progress=shown, tell=None if quiet else say, replace=replace, stop=stop
         )
@@ -315,11 +315,6 @@ def _train(settings: TrainSettings, *, replace: bool, as_json: bool, quiet: bool
         print_json(dataclasses.asdict(report))
     if not quiet:
         _tell_report(report)
-
-
-def _say_now(words: str) -> None:
-    """Words from within a signal handler, where a stream may be in the middle of others."""
-    os.write(2, f"\n{words}\n".encode())
 
 
 def _tell_report(report: TrainReport) -> None:
