@@ -7,48 +7,58 @@ SIGNAL goes to this process, to all of its group or to its parent (TARGET). Unde
 second process sends it.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
-
-import torch
-
-from wellread.cli import main
-
-number = signal.Signals[sys.argv[1]]
-target, kind, left = sys.argv[2], sys.argv[3], int(sys.argv[4])
-sends = os.environ.get("RANK", "1") == "1"
-begun = False
+from collections.abc import Callable
+from typing import Any
 
 
-def count(module: torch.nn.Module, inputs: object) -> None:
-    """Send the signal when it is time."""
-    global left, begun
-    if type(module).__name__ != "LlamaModel":
-        return
-    begun = begun or module.training
-    seen = "training" if module.training else "evaluating" if begun else "beginning"
-    if seen == kind:
-        left -= 1
-        if left == 0 and sends:
-            {"self": _to_self, "group": _to_group, "parent": _to_parent}[target]()
+def send_in(kind: str, left: int, send: Callable[[], Any]) -> Callable[[Any, Any], None]:
+    """A hook that calls `send` in forward pass number `left` of a kind."""
+    begun = False
+
+    def count(module: Any, _inputs: Any) -> None:
+        nonlocal begun, left
+        if type(module).__name__ != "LlamaModel":
+            return
+        begun = begun or module.training
+        seen = "training" if module.training else "evaluating" if begun else "beginning"
+        if seen == kind:
+            left -= 1
+            if left == 0:
+                send()
+
+    return count
 
 
-def _to_self() -> None:
-    os.kill(os.getpid(), number)
-
-
-def _to_group() -> None:
-    # From elsewhere: processes that read batches take one from their parent for a leave.
+def sender(number: signal.Signals, target: str) -> Callable[[], Any]:
+    """Sends the signal to a target."""
+    # To the group from elsewhere: processes that read batches take one from their parent for a
+    # leave.
     command = ["kill", f"-{number.value}", "--", f"-{os.getpgid(0)}"]
-    subprocess.run(command, check=True, start_new_session=True)
+    return {
+        "self": lambda: os.kill(os.getpid(), number),
+        "group": lambda: subprocess.run(command, check=True, start_new_session=True),
+        "parent": lambda: os.kill(os.getppid(), number),
+    }[target]
 
 
-def _to_parent() -> None:
-    os.kill(os.getppid(), number)
+def run(number: str, target: str, kind: str, count: str, *arguments: str) -> None:
+    """Train with `arguments`."""
+    import torch
+
+    from wellread.cli import main
+
+    if os.environ.get("RANK", "1") == "1":
+        hook = send_in(kind, int(count), sender(signal.Signals[number], target))
+        torch.nn.modules.module.register_module_forward_pre_hook(hook)
+    sys.argv = ["wellread", "train", "sft", *arguments]
+    main()
 
 
-torch.nn.modules.module.register_module_forward_pre_hook(count)
-sys.argv = ["wellread", "train", "sft", *sys.argv[5:]]
-main()
+if __name__ == "__main__":
+    run(*sys.argv[1:])
