@@ -18,12 +18,12 @@ Letters in names of tensors: B rows, T positions, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from wellread.train.modes import in_mode
 
 _LENGTHS = (19, 23)
 # Step 2 compares sums of the same shape: equal to the bit where masked weights are exactly 0.
@@ -48,7 +48,7 @@ def measure_leak(model: nn.Module, *, rows: int = 2) -> Leak:
 
     `rows` matters: some attention kernels tell documents apart in a batch of one row only.
     """
-    with _evaluating(model):
+    with in_mode(model, training=False):
         first_BT, other_BT = _documents(model, rows, _LENGTHS[0], 2)
         second_BT = _documents(model, rows, _LENGTHS[1], 1)[0]
         packed_BTV = _logits(model, (first_BT, second_BT))
@@ -83,7 +83,7 @@ def padding_leak(model: nn.Module) -> float:
 
     In standard deviations of the logits; numeric noise in every family that transformers has.
     """
-    with _evaluating(model):
+    with in_mode(model, training=False):
         document_BT = _documents(model, 1, _LENGTHS[0], 1)[0]
         longer_BT = _documents(model, 1, _LENGTHS[1], 1)[0]
         fill_BT = torch.zeros_like(longer_BT[:, _LENGTHS[0] :])
@@ -120,18 +120,3 @@ def _logits(model: nn.Module, parts_BT: tuple[Tensor, ...]) -> Tensor:
         input_ids=input_BT, position_ids=positions_BT, use_cache=False
     ).logits
     return logits_BTV[:, -parts_BT[-1].shape[1] :].float()
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """No dropout and no gradients; each module's mode and the randomness are put back."""
-    modes = [(module, module.training) for module in model.modules()]
-    device = next(model.parameters()).device
-    devices = [device] if device.type == "cuda" else []
-    try:
-        with torch.random.fork_rng(devices=devices), torch.no_grad():
-            model.eval()
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from wellread.errors import TrainingError
 from wellread.train.data import Packing
+from wellread.train.modes import in_mode
 from wellread.train.settings import TrainSettings
 
 _FLOAT32 = 4
@@ -108,7 +109,7 @@ def _saved_bytes(model: nn.Module, rows: int, width: int, *, packed: bool, bfloa
         return tensor
 
     with (
-        _training(model, ids_BT.device),
+        in_mode(model, training=True),
         torch.autocast(ids_BT.device.type, torch.bfloat16, enabled=bfloat16),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
@@ -116,20 +117,6 @@ def _saved_bytes(model: nn.Module, rows: int, width: int, *, packed: bool, bfloa
         saved = sum(sizes.values())
     del output
     return saved
-
-
-@contextmanager
-def _training(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """With dropout and gradients; modes and randomness are put back."""
-    modes = [(module, module.training) for module in model.modules()]
-    devices = [device] if device.type == "cuda" else []
-    try:
-        with torch.random.fork_rng(devices=devices), torch.enable_grad():
-            model.train()
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 @contextmanager
